@@ -1,0 +1,3 @@
+// stillborn.ts — a child that never gets ready.
+
+process.exit(1);
