@@ -84,7 +84,7 @@ describe('generated pages', () => {
 });
 
 describe('the closing line of a test run', () => {
-  const counts = { passed: 7, failed: 0, skipped: 0 };
+  const counts = { passed: 7, failed: 0, skipped: 0, again: [] };
 
   test.each([
     ['7 passed, 0 failed', { exitCode: 0, counts, failedChecks: 0 }],

@@ -11,7 +11,7 @@ import { openSettling } from '../src/batches/settling.ts';
 import { catalogRows, cutConnections, doChore, findMistakes, never, submitCatalog } from './support/batches.ts';
 import { databaseEngines } from './support/databases.ts';
 import { ended, failure, openHouse, retry, success, type House } from './support/house.ts';
-import { calm, disturbUntil, doChoresUntil, seeded, workUntil } from './support/storm.ts';
+import { calm, disturbUntil, doChoresUntil, lasting, seeded, workUntil } from './support/storm.ts';
 
 describe.skipIf(!databaseEngines.includes('postgres'))('races on PostgreSQL', () => {
   test('six workers, cancels, retries, deletions and deaths leave exact counters and one end a generation', async () => {
@@ -20,10 +20,10 @@ describe.skipIf(!databaseEngines.includes('postgres'))('races on PostgreSQL', ()
     const ids: string[] = [];
     for (let n = 0; n < 12; n += 1) ids.push((await house.submitMany(40 + 15 * n)).id);
     ids.push((await submitCatalog(house, catalogRows(2_500))).id);
-    const until = Date.now() + 8_000;
-    const working = Array.from({ length: 6 }, () => workUntil(house, until, chance));
-    const people = disturbUntil(house, ids, until, chance);
-    const chores = Array.from({ length: 2 }, () => doChoresUntil(house, until));
+    const over = lasting(8_000, () => true);
+    const working = Array.from({ length: 6 }, () => workUntil(house, over, chance));
+    const people = disturbUntil(house, ids, over, chance);
+    const chores = Array.from({ length: 2 }, () => doChoresUntil(house, over));
     await Promise.all([...working, people, ...chores]);
     await calm(house);
     expect(await findMistakes(house.app.db)).toEqual([]);

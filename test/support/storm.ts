@@ -13,20 +13,30 @@ import { ended, failure, retry, success, type House } from './house.ts';
 
 export type Chance = (below: number) => number;
 
+/** Says whether a storm is over. */
+export type Over = () => boolean;
+
+/** A storm of `ms`, and on a slow machine up to five times that, until everything that should happen in it has. */
+export function lasting(ms: number, happened: () => boolean): Over {
+  const start = Date.now();
+  return () => Date.now() - start > (happened() ? ms : 5 * ms);
+}
+
 export function seeded(seed: number): Chance {
   let state = seed;
   return (below) => {
     state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
-    return state % below;
+    // The low bits of such a generator repeat after a few numbers.
+    return Math.floor((state / 2_147_483_648) * below);
   };
 }
 
 /** Claims and settles with all outcomes; now and then it dies with all it holds, and sometimes a late settle follows. */
-export async function workUntil(house: House, until: number, chance: Chance): Promise<void> {
-  while (Date.now() < until) {
+export async function workUntil(house: House, over: Over, chance: Chance): Promise<void> {
+  while (!over()) {
     const worker = newId();
     await enterWorker(house.app, { id: worker, version: 'test', slots: 1 });
-    for (let turn = 0; turn < 30 && Date.now() < until; turn += 1) {
+    for (let turn = 0; turn < 30 && !over(); turn += 1) {
       const claimed = await claimImages(house.app, { worker, lanes: [0, 2], limit: 20 });
       if (claimed.length === 0) await sleep(20);
       if (chance(40) === 0) {
@@ -62,7 +72,7 @@ function someOutcome(chance: Chance): Outcome {
   return outcomes[chance(outcomes.length)]!;
 }
 
-export async function disturbUntil(house: House, ids: string[], until: number, chance: Chance): Promise<void> {
+export async function disturbUntil(house: House, ids: string[], over: Over, chance: Chance): Promise<void> {
   const allowed = new Set(['batch_running', 'nothing_to_retry', 'not_found']);
   const acts = [
     (id: string) => cancelBatch(house.app, id),
@@ -74,7 +84,7 @@ export async function disturbUntil(house: House, ids: string[], until: number, c
     () => wakeWaiting(house.app),
     () => closeStragglers(house.app),
   ];
-  while (Date.now() < until) {
+  while (!over()) {
     const act = acts[chance(acts.length)]!;
     try {
       await act(ids[chance(ids.length)]!);
@@ -96,8 +106,8 @@ async function deleteByHand(house: House, id: string, from: number): Promise<voi
   );
 }
 
-export async function doChoresUntil(house: House, until: number): Promise<void> {
-  while (Date.now() < until) if (!(await doChore(house))) await sleep(30);
+export async function doChoresUntil(house: House, over: Over): Promise<void> {
+  while (!over()) if (!(await doChore(house))) await sleep(30);
 }
 
 /** Lets everything run to its end: no more deaths, no more people. */
