@@ -23,6 +23,8 @@ export type ServerCommand = {
 };
 
 export type PrivateServer = {
+  /** The shell that stands between: the root of everything it started. */
+  pid(): number;
   /** Starts it again after `kill`, on the same port and folder. */
   start(): Promise<void>;
   /** kill -9; what is in the folder stays. */
@@ -43,6 +45,7 @@ export async function startServer(given: ServerCommand): Promise<PrivateServer> 
     if (running.exitCode === null) await once(running, 'exit');
   };
   return {
+    pid: () => running.pid ?? 0,
     async kill() {
       await end('keep\n');
       // The shell is gone, and one of its grandchildren may still be dying.
