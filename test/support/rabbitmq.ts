@@ -13,8 +13,8 @@ import type { Broker } from './redis.ts';
 /** Undefined where it is not installed. Debian's own command on PATH changes the user; the real one lies behind it. */
 export const rabbitmqProgram = findProgram(['rabbitmq-server'], ['/usr/lib/rabbitmq/bin']);
 
-export async function startRabbitmq(): Promise<Broker> {
-  const folder = mkdtempSync(join(tmpdir(), 'darkroom-rabbitmq-'));
+export async function startRabbitmq({ parent = tmpdir() } = {}): Promise<Broker> {
+  const folder = mkdtempSync(join(parent, 'darkroom-rabbitmq-'));
   const [port, distribution, names] = [await freePort(), await freePort(), await freePort()];
   const env = {
     HOME: folder,
