@@ -15,6 +15,7 @@ import { openQueue } from '../queue/index.ts';
 import type { Queue } from '../queue/queue.ts';
 import { openStorage } from '../storage/index.ts';
 import { keyOf, type Storage } from '../storage/storage.ts';
+import { missingPackage } from './missing.ts';
 import { exitCodes, type Session } from './session.ts';
 import { readSettings } from './settings.ts';
 
@@ -119,7 +120,7 @@ async function checkQueue({ queueUrl }: Config): Promise<Check> {
       await queue.close();
     }
   } catch (error) {
-    return { name, ok: false, detail: (error as Error).message };
+    return { name, ok: false, detail: missingPackage(error) ?? (error as Error).message };
   }
 }
 
@@ -145,7 +146,7 @@ async function checkStorage({ storageUrl: url, dataDir, diskFloor }: Config): Pr
       await storage.close();
     }
   } catch (error) {
-    return { name, ok: false, detail: (error as Error).message };
+    return { name, ok: false, detail: missingPackage(error) ?? (error as Error).message };
   }
 }
 

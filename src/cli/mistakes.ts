@@ -2,6 +2,7 @@
 
 import { ConfigMistakes } from '../config.ts';
 import { Problem } from '../problem.ts';
+import { missingPackage } from './missing.ts';
 import { RemoteRefusal } from './remote.ts';
 import { exitCodes, type ExitCode, type Session } from './session.ts';
 
@@ -15,6 +16,11 @@ export function tellMistake(session: Session, error: unknown): ExitCode {
   if (error instanceof RemoteRefusal) {
     session.err.write(`${error.message}\n`);
     return error.code;
+  }
+  const missing = missingPackage(error);
+  if (missing !== undefined) {
+    session.err.write(`${missing}\n`);
+    return exitCodes.failed;
   }
   if (isSentence(error)) {
     session.err.write(`${error.message}${isOfFolder(error) ? remedy : ''}\n`);
