@@ -45,7 +45,8 @@ export async function retryBatch(
     await sql`
       update batches set
         state = 'running', generation = generation + 1, finished_at = null, canceled_at = null, expires_at = null,
-        chore = 'retry', chore_row = 0, chore_filter = ${JSON.stringify(filter)}, worker = null
+        chore = 'retry', chore_row = 0, chore_filter = ${JSON.stringify(filter)}, worker = null,
+        turn = 0 -- it begins where its lane is now, like any newcomer
       where id = ${id}`.execute(tx);
     await tellBatches(tx, [id]);
     await sql`select pg_notify('work', '')`.execute(tx);

@@ -13,6 +13,7 @@ import { settledEvents } from './end.ts';
 import type { NewEvent } from './journal.ts';
 import type { NewImage } from './model.ts';
 import { newIds } from './ids.ts';
+import { standing, turnOf } from './share.ts';
 
 export type ProductRow = { line: number; serial: string; name: string; cells: string | null; problem: string | null };
 export type ImageRow = {
@@ -98,24 +99,23 @@ export function storable<Text extends string | null>(text: Text): Text {
 /**
  * Inserts the chunk if the batch's cursor still stands at `place.row` in the hands of `place.worker`; undefined if not.
  *
- * Turns: the chunk is appended behind the batch's own last turn, but never before the lane's smallest waiting one. So a new
- * batch starts where the lane is, and two batches take turns instead of one waiting for the other. Workers hear of the rows
- * when they are committed.
+ * Which turns the rows get is told in share.ts. Workers hear of the rows when they are committed.
  */
 export async function insertChunk(tx: Tx, { products, images }: Chunk, place: Place): Promise<Inserted | undefined> {
   const failed = images.filter((image) => image.error !== null).length;
   const alive = images.length - failed;
   const { rows } = await sql<{ canceled: boolean }>`
-    with b as (
+    with s as (${standing(place.batchId)}), b as (
       update batches set
-        turn = greatest(turn, ${laneStart(place.batchId)}) + ${images.length},
+        turn = ${turnOf(sql<number>`${images.length}::int`)},
         chore_row = ${place.nextRow},
         chore_filter = jsonb_build_object('position', ${place.position + images.length}::int),
         failed = failed + ${failed},
         canceled = canceled + case when canceled_at is null then 0 else ${alive}::int end
+      from s
       where id = ${place.batchId} and claims = ${place.claims} and worker is not distinct from ${place.worker}::text
         and chore is not distinct from ${place.worker === null ? null : 'expand'}::text and chore_row = ${place.row}
-      returning id, lane, turn, canceled_at
+      returning id, lane, canceled_at, s.*
     ), p as (
       insert into products (batch_id, line, serial, name, cells, problem)
       select b.id, unnest(${plainColumn(products.map((each) => each.line))}::int[]), unnest(${column(products, 'serial')}),
@@ -131,7 +131,7 @@ export async function insertChunk(tx: Tx, { products, images }: Chunk, place: Pl
     ), i as (
       insert into images (id, batch_id, position, line, ref, name, source_url, source_file, source_type, source_bytes,
         lane, turn, attempts_left, state, error_code, finished_at)
-      select image_id, id, ${place.position}::int + n, line, ref, name, url, upload, type, bytes, lane, turn - ${images.length}::int + n, ${place.attempts}::int,
+      select image_id, id, ${place.position}::int + n, line, ref, name, url, upload, type, bytes, lane, ${turnOf(sql<number>`n`)}, ${place.attempts}::int,
         case when error is not null then 'failed' when canceled_at is not null then 'canceled' else 'queued' end,
         error,
         case when error is not null or canceled_at is not null then now() end
@@ -153,12 +153,6 @@ export async function eventsAtBirth(
       and state in ('failed', 'canceled') and attempts = 0
     order by position`.execute(tx);
   return settledEvents(batchId, rows);
-}
-
-/** One below the smallest turn that waits in the batch's lane: where a newcomer may begin. */
-export function laneStart(batchId: string) {
-  return sql`coalesce((select turn - 1 from images where state = 'queued' and run_at is null
-    and lane = (select lane from batches where id = ${batchId}) order by turn limit 1), 0)`;
 }
 
 /** All values of one column of text, as an array. */

@@ -4,11 +4,12 @@
 
 import { sql, type RawBuilder } from 'kysely';
 import type { Uses } from '../app.ts';
+import type { Tx } from '../db/database.ts';
 import { tellBatches } from '../notify/events.ts';
 import type { Lane } from '../queue/queue.ts';
 import type { Chore, RetryFilter } from './chores.ts';
 import { closeBatches } from './close.ts';
-import { laneStart } from './insert.ts';
+import { standing, turnOf, type Standing } from './share.ts';
 import { windowsOf, type Window } from './windows.ts';
 
 export async function retryRows(app: Uses<'db' | 'config'>, chore: Chore, signal: AbortSignal): Promise<void> {
@@ -40,22 +41,42 @@ async function retryWindow(
       where batch_id = ${batchId} and position > ${from} and position <= ${to} and ${retryable(filter)}
       order by id for update`.execute(tx);
     const failed = images.filter((image) => image.state === 'failed').length;
-    const { rows: ours } = await sql<{ lane: Lane; turn: number }>`
+    const { rows: ours } = await sql<Standing & { lane: Lane }>`
+      with s as (${standing(batchId)})
       update batches set
-        chore_row = ${to}, turn = greatest(turn, ${laneStart(batchId)}) + ${db.rowsPerStatement},
+        chore_row = ${to}, turn = ${turnOf(sql<number>`${images.length}::int`)},
         failed = failed - ${failed}, canceled = canceled - ${images.length - failed}::int
+      from s
       where id = ${batchId} and worker = ${worker} and claims = ${claims} and chore = 'retry' and chore_row = ${from}
-      returning lane, turn`.execute(tx);
+      returning lane, s.*`.execute(tx);
     const [batch] = ours;
     if (!batch) return false;
-    await sql`
-      update images set
-        state = 'queued', lane = ${batch.lane}, turn = ${batch.turn}::bigint - ${to} + position, run_at = null, worker = null,
-        attempts_left = ${config.attempts}, strikes = 0, parks = 0, finished_at = null,
-        error_code = null, error_host = null, error_status = null, warnings = null
-      where id = any(${images.map((image) => image.id)}::uuid[])`.execute(tx);
+    await queueAgain(
+      tx,
+      images.map((image) => image.id),
+      { ...batch, attempts: config.attempts },
+    );
     return true;
   });
+}
+
+/** Images with fresh tries behind the turns that their batch has; ids rise as positions do, so the order is the input's. */
+async function queueAgain(
+  tx: Tx,
+  ids: string[],
+  { lane, attempts, ...at }: Standing & { lane: Lane; attempts: number },
+) {
+  await sql`
+    with r as (
+      select r.id, ${turnOf(sql<number>`r.n`)} as turn
+      from jsonb_to_record(${JSON.stringify(at)}::jsonb) as s(base bigint, step bigint, ahead bigint, among bigint),
+        unnest(${ids}::uuid[]) with ordinality as r(id, n)
+    )
+    update images i set
+      state = 'queued', lane = ${lane}, turn = r.turn, run_at = null, worker = null,
+      attempts_left = ${attempts}, strikes = 0, parks = 0, finished_at = null,
+      error_code = null, error_host = null, error_status = null, warnings = null
+    from r where i.id = r.id`.execute(tx);
 }
 
 /** Which images a retry means: those named by code, host or id; without any of these all that failed or were canceled. */
