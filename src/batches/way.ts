@@ -5,6 +5,8 @@
 
 import { availableParallelism } from 'node:os';
 import type { App } from '../app.ts';
+import { isKnownStep } from '../imaging/boxes.ts';
+import { problem } from '../problem.ts';
 import type { Claimed } from './claim.ts';
 import { openDownloads } from './downloads.ts';
 import { parkedWaits } from './hosts.ts';
@@ -38,6 +40,7 @@ export function openWay(app: Needs, { fetching, rendering }: { fetching: AbortSi
   const pause = openPause();
 
   async function walk(item: Claimed): Promise<Outcome> {
+    refuseNewer(item);
     const began = performance.now();
     const place = { lane: item.lane, signal: fetching };
     const { source, free } = await downloads.run(() => bringSource(app, item, fetching), place);
@@ -92,6 +95,14 @@ export function openWay(app: Needs, { fetching, rendering }: { fetching: AbortSi
     },
     pausedMs: pause.leftMs,
   };
+}
+
+/** A newer API may take in what this worker has no operation for: given back, it falls to a worker of that release. */
+function refuseNewer({ renditions }: Claimed): void {
+  const strange = renditions.flatMap(({ recipe }) => recipe.ops).find((step) => !isKnownStep(step));
+  if (!strange) return;
+  const cause = new Error(`The operation ${strange.op} is of a newer release: this worker must be updated.`);
+  throw problem('sandbox_unavailable', {}, { cause });
 }
 
 /** Without an answer of the database the image is worked on as if nobody had asked. */

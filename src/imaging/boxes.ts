@@ -19,6 +19,9 @@ export function operationOf(step: Step): Drawn {
   return found;
 }
 
+/** False for a step that a newer release has read. */
+export const isKnownStep = ({ op }: Step): boolean => drawn.has(op);
+
 /** Size of the result from the size of the upright source; null where only the pixels tell. */
 export function outputBox(ops: readonly Step[], source: Box): Box | null {
   return boxes(ops, source).at(-1) ?? null;

@@ -18,6 +18,7 @@ import { failuresOfAll, retryAll, type FailureFilter } from '../../batches/repai
 import { emptyTrash } from '../../batches/sweep.ts';
 import type { Answering, Http } from '../../http/http.ts';
 import { entryOf, imageSentence, isCode, problem } from '../../problem.ts';
+import { isApart, version } from '../../version.ts';
 import * as forms from './admin-schemas.ts';
 
 const tags = ['native'];
@@ -153,14 +154,21 @@ function workerView({ startedAt, seenAt, ...worker }: WorkerView) {
 
 type Seen = { queues: QueueView[]; workers: WorkerView[]; disabled: number; room: { ok: boolean; detail?: string } };
 
+const bound = 'they may differ by one minor version.';
+
 /** What a person should look at, a sentence each. */
 function warningsOf({ queues, workers, disabled, room }: Seen): string[] {
   const waiting = queues.reduce((sum, queue) => sum + queue.waiting, 0);
-  const alive = workers.filter(({ silent }) => !silent).length;
+  const alive = workers.filter(({ silent }) => !silent);
   return [
     ...(room.ok ? [] : [room.detail ?? 'Storage takes nothing more.']),
-    ...(waiting > 0 && alive === 0 ? ['Work is waiting and no worker is alive.'] : []),
+    ...(waiting > 0 && alive.length === 0 ? ['Work is waiting and no worker is alive.'] : []),
     ...workers.filter(({ silent }) => silent).map(({ machine, pid }) => `The worker ${machine}/${pid} is silent.`),
+    ...alive
+      .filter((worker) => isApart(worker.version, version))
+      .map(
+        ({ machine, pid, version: its }) => `The worker ${machine}/${pid} is ${its} and this is ${version}: ${bound}`,
+      ),
     ...(disabled > 0
       ? [`${disabled} webhook receivers get nothing more: they answered 410 or failed for five days.`]
       : []),
