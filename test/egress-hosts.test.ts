@@ -187,21 +187,26 @@ test('who stops waiting leaves the line', async () => {
   expect(await admitted(hosts, 1)).toBe(1);
 });
 
-test('blocks travel between processes, connections do not', () => {
+test('blocks and slowdowns travel between processes, and a recovery has to be earned in each', () => {
   const one = openPolite();
   const other = openPolite();
   one.failing('rate_limited');
   one.unreachable(5);
   const states = one.hosts.snapshot();
-  expect(states).toEqual([{ host, blockedUntil: new Date(one.time() + 30_000), connections: 4, failures: 5 }]);
+  const [blockedUntil, slowedUntil] = [new Date(one.time() + 30_000), new Date(one.time() + 10_000)];
+  expect(states).toEqual([{ host, blockedUntil, slowedUntil, connections: 4, failures: 5 }]);
   other.hosts.merge(states);
   expect(other.hosts.blockedFor(host)).toBe(30_000);
-  expect(other.connections()).toBe(8);
+  expect(other.connections()).toBe(4);
   other.pass(30_000);
   other.hosts.merge(states);
   expect(other.hosts.blockedFor(host)).toBe(0);
   other.failing('connect_failed');
   expect(other.hosts.blockedFor(host)).toBe(minute);
+  other.pass(minute);
+  other.succeeding(20);
+  other.hosts.merge(states);
+  expect(other.connections()).toBe(5);
 });
 
 test('hosts without troubles are forgotten, and troubled ones after an hour of silence', () => {

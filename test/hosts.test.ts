@@ -17,6 +17,10 @@ function openProcess(house: House) {
 }
 
 const asked = (retryAfterMs: number) => ({ ok: false, code: 'rate_limited', httpStatus: 429, retryAfterMs }) as const;
+const struggling = { ok: false, code: 'server_error', httpStatus: 503 } as const;
+/** How many connections a process gives the host; what it does not remember behaves. */
+const allowed = ({ hosts }: ReturnType<typeof openProcess>, host: string) =>
+  hosts.snapshot().find((each) => each.host === host)?.connections ?? 8;
 const hostRows = (house: House) => house.app.db.query.selectFrom('hosts').selectAll().execute();
 
 onEachDatabase((engine) => {
@@ -67,6 +71,35 @@ onEachDatabase((engine) => {
       await two.share();
       expect(two.hosts.blockedFor('busy.example')).toBeGreaterThan(55_000);
       expect(two.hosts.blockedFor('other.example')).toBe(0);
+    });
+
+    test('are both slower with a host that struggles in one of them', async () => {
+      await using house = await openHouse(engine);
+      const [one, two] = [openProcess(house), openProcess(house)];
+      for (let times = 0; times < 2; times += 1) one.hosts.report('weak.example', struggling);
+      await one.share();
+      await two.share();
+      expect(allowed(two, 'weak.example')).toBe(2);
+      one.hosts.report('weak.example', struggling);
+      await one.share();
+      await two.share();
+      expect(allowed(two, 'weak.example')).toBe(1);
+      expect(allowed(two, 'other.example')).toBe(8);
+    });
+
+    test('do not slow each other down for ever', async () => {
+      await using house = await openHouse(engine);
+      const [one, two] = [openProcess(house), openProcess(house)];
+      one.hosts.report('weak.example', struggling);
+      await one.share();
+      await two.share();
+      await one.share();
+      const [before] = await hostRows(house);
+      await sql`update hosts set slowed_until = now() - interval '1 s'`.execute(house.app.db.query);
+      for (let times = 0; times < 80; times += 1) two.hosts.report('weak.example', { ok: true });
+      await two.share();
+      expect(allowed(two, 'weak.example')).toBe(8);
+      expect(before).toMatchObject({ rate: 4, blocked_until: null });
     });
 
     test('do not prolong a block by telling it to each other', async () => {

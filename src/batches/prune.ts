@@ -116,7 +116,7 @@ async function deleteOlder(
 async function forgetHosts({ db }: Uses<'db'>): Promise<number> {
   const { numAffectedRows } = await sql`
     delete from hosts where ctid = any(array(
-      select ctid from hosts where coalesce(greatest(blocked_until, next_at), '-infinity') < now() - interval '1 hour'
+      select ctid from hosts where coalesce(greatest(blocked_until, next_at, slowed_until), '-infinity') < now() - interval '1 hour'
       limit ${db.rowsPerStatement} for update skip locked))`.execute(db.query);
   return Number(numAffectedRows ?? 0n);
 }

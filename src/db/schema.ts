@@ -180,6 +180,7 @@ export type HostsTable = {
   blocked_until: MomentOrNull;
   next_at: MomentOrNull;
   rate: number | null;
+  slowed_until: MomentOrNull;
   failures: Generated<number>;
 };
 

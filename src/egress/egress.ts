@@ -58,4 +58,11 @@ export type Hosts = {
   merge(states: HostState[]): void;
 };
 
-export type HostState = { host: string; blockedUntil: Date | undefined; connections: number; failures: number };
+export type HostState = {
+  host: string;
+  blockedUntil: Date | undefined;
+  /** Until when `connections` is a slowdown that others should hear of. */
+  slowedUntil: Date | undefined;
+  connections: number;
+  failures: number;
+};

@@ -19,6 +19,8 @@ type Host = {
   blockedUntil: number;
   /** After a block one request goes ahead, and the others wait for what it finds. */
   onProbation: boolean;
+  /** Until when the others are told that it struggled here. */
+  slowedUntil: number;
   touchedAt: number;
 };
 
@@ -27,6 +29,7 @@ const failuresToBlock = 5;
 const firstBlockMs = 30_000;
 const longestBlockMs = 600_000;
 const probeWaitMs = 1000;
+const slowedForMs = 10_000;
 const forgetAfterMs = 3_600_000;
 
 // A silent host looks the same before and after the handshake, so timeouts count as failures to connect, too.
@@ -86,12 +89,16 @@ export function openHosts({ connections, now }: { connections: number; now: () =
       for (const [name, host] of hosts) forget(name, host);
       return [...hosts]
         .filter(([, host]) => !isOrdinary(host, connections))
-        .map(([name, host]) => stateOf(name, host, isBlocked(host)));
+        .map(([name, host]) => stateOf(name, host, now()));
     },
     merge(states) {
-      // Blocks alone are shared: connections are counted per process.
-      for (const { host: name, blockedUntil, failures } of states) {
-        if (!blockedUntil || blockedUntil.getTime() <= now()) continue;
+      const isAhead = (time: Date | undefined): time is Date => time !== undefined && time.getTime() > now();
+      for (const { host: name, blockedUntil, slowedUntil, connections: allowed, failures } of states) {
+        if (isAhead(slowedUntil)) {
+          const host = hostOf(name);
+          host.connections = Math.max(1, Math.min(host.connections, allowed));
+        }
+        if (!isAhead(blockedUntil)) continue;
         const host = hostOf(name);
         host.failures = Math.max(host.failures, failures);
         block(name, host, blockedUntil.getTime());
@@ -112,6 +119,7 @@ function newHost(connections: number, isBlocked: (host: Host) => boolean): Host 
     failures: 0,
     blockedUntil: 0,
     onProbation: false,
+    slowedUntil: 0,
     touchedAt: 0,
   };
   return host;
@@ -140,6 +148,7 @@ function fail(host: Host, failure: Failure, { now, isBlocked }: { now: number; i
   if (asksForLess(failure)) {
     host.connections = Math.max(1, Math.floor(host.connections / 2));
     host.successes = 0;
+    host.slowedUntil = now + slowedForMs;
   }
   if (isAnswer(failure)) {
     host.failures = 0;
@@ -163,7 +172,8 @@ function refusal(name: string, host: Host, now: number): Problem {
   return problemSaying(code, imageSentence(code), { host: name, retryAfterMs: host.blockedUntil - now });
 }
 
-function stateOf(name: string, host: Host, isBlocked: boolean): HostState {
-  const blockedUntil = isBlocked ? new Date(host.blockedUntil) : undefined;
-  return { host: name, blockedUntil, connections: host.connections, failures: host.failures };
+function stateOf(name: string, { connections, failures, ...host }: Host, now: number): HostState {
+  const ifAhead = (time: number) => (time > now ? new Date(time) : undefined);
+  const [blockedUntil, slowedUntil] = [ifAhead(host.blockedUntil), ifAhead(host.slowedUntil)];
+  return { host: name, blockedUntil, slowedUntil, connections, failures };
 }
