@@ -2164,6 +2164,14 @@ export type RedeliverErrors = {
      */
     404: Problem;
     /**
+     * `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * `idempotency_mismatch`
+     */
+    422: Problem;
+    /**
      * `rate_limited`
      */
     429: Problem;
@@ -2242,6 +2250,10 @@ export type TestWebhookErrors = {
      */
     408: Problem;
     /**
+     * `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
      * `too_large`
      */
     413: Problem;
@@ -2250,7 +2262,7 @@ export type TestWebhookErrors = {
      */
     415: Problem;
     /**
-     * `invalid_url`, `blocked_address`, `invalid_request`
+     * `invalid_url`, `blocked_address`, `idempotency_mismatch`, `invalid_request`
      */
     422: Problem;
     /**
@@ -2458,7 +2470,7 @@ export type RetryEverythingErrors = {
      */
     408: Problem;
     /**
-     * `nothing_to_retry`
+     * `nothing_to_retry`, `idempotency_in_progress`
      */
     409: Problem;
     /**
@@ -2470,7 +2482,7 @@ export type RetryEverythingErrors = {
      */
     415: Problem;
     /**
-     * `invalid_request`
+     * `idempotency_mismatch`, `invalid_request`
      */
     422: Problem;
     /**
@@ -2513,6 +2525,14 @@ export type SweepErrors = {
      * `forbidden`, `foreign_origin`
      */
     403: Problem;
+    /**
+     * `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * `idempotency_mismatch`
+     */
+    422: Problem;
     /**
      * `rate_limited`
      */
@@ -2639,6 +2659,10 @@ export type CreateKeyErrors = {
      */
     408: Problem;
     /**
+     * `shown_once`, `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
      * `too_large`
      */
     413: Problem;
@@ -2647,7 +2671,7 @@ export type CreateKeyErrors = {
      */
     415: Problem;
     /**
-     * `invalid_request`
+     * `idempotency_mismatch`, `invalid_request`
      */
     422: Problem;
     /**
@@ -2813,6 +2837,14 @@ export type RotateWebhookSecretErrors = {
      * `forbidden`, `foreign_origin`
      */
     403: Problem;
+    /**
+     * `idempotency_in_progress`
+     */
+    409: Problem;
+    /**
+     * `idempotency_mismatch`
+     */
+    422: Problem;
     /**
      * `rate_limited`
      */

@@ -1,10 +1,11 @@
 // http-idempotency.test.ts — a POST that is sent twice makes one batch, whoever loses the race.
 
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { doOnce, type Keep } from '../src/http/idempotency.ts';
 import { newId } from '../src/batches/ids.ts';
 import { onEachDatabase } from './support/databases.ts';
-import { csv, openServed, type Served } from './support/served.ts';
+import { csv, openServed, type Reply, type Served } from './support/served.ts';
 
 onEachDatabase((engine) => {
   let served: Served;
@@ -94,5 +95,59 @@ onEachDatabase((engine) => {
 
   test('a key of other characters is refused', async () => {
     for (const key of ['', 'a b', 'x'.repeat(256)]) expect([key, (await upload(key)).status]).toEqual([key, 400]);
+  });
+
+  const post = (path: string, key: string, body?: object, more: Record<string, string> = {}) =>
+    served.ask(path, {
+      method: 'POST',
+      ...(body && { body: JSON.stringify(body) }),
+      headers: { 'idempotency-key': key, ...(body && { 'content-type': 'application/json' }), ...more },
+    });
+  const isReplay = ({ headers }: Reply) => headers.get('idempotent-replayed') === 'true';
+
+  test('a delivery is sent again, and everything is retried, once for each key', async () => {
+    const { db } = served.app;
+    const { json: batch } = await post('/v1/batches', 'batch', {
+      images: [{ source: { url: 'https://a.example/x' } }],
+    });
+    await sql`update images set state = 'failed', error_code = 'not_found' where batch_id = ${batch.id}`.execute(
+      db.query,
+    );
+    await sql`update batches set state = 'failed', failed = 1 where id = ${batch.id}`.execute(db.query);
+    const [first, again] = [await post('/v1/admin/retry', 'all'), await post('/v1/admin/retry', 'all')];
+    expect([first.status, again.status, again.text, isReplay(again)]).toEqual([202, 202, first.text, true]);
+    expect((await served.ask(`/v1/batches/${batch.id}`)).json).toMatchObject({ generation: 2 });
+    expect(await post('/v1/admin/retry', 'all', { codes: ['other'] })).toMatchObject({ status: 422 });
+
+    const id = newId();
+    await sql`insert into deliveries (id, batch_id, generation, owner, url, host, format, state)
+      values (${id}, ${batch.id}, 1, '', 'https://a.example/hook', 'a.example', 'native', 'dead')`.execute(db.query);
+    const sent = await post(`/v1/deliveries/${id}/redeliver`, 'send');
+    await sql`update deliveries set state = 'dead' where id = ${id}`.execute(db.query);
+    const repeated = await post(`/v1/deliveries/${id}/redeliver`, 'send');
+    expect([sent.status, sent.json.state, repeated.text, isReplay(repeated)]).toEqual([202, 'queued', sent.text, true]);
+    expect((await served.ask(`/v1/deliveries/${id}`)).json.state).toBe('dead');
+  });
+
+  test('a secret is rotated and a key made once for each key, and no secret is written down', async () => {
+    const [rotated, again] = [
+      await post('/v1/admin/webhook_secret', 'turn'),
+      await post('/v1/admin/webhook_secret', 'turn'),
+    ];
+    expect([again.json.secrets, isReplay(again)]).toEqual([rotated.json.secrets, true]);
+    const made = await post('/v1/admin/keys', 'key', { name: 'first', scope: 'admin' });
+    expect(made.status).toBe(201);
+    const key = { 'x-api-key': made.json.key as string };
+    const shop = await post('/v1/admin/keys', 'shop', { name: 'shop', scope: 'write' }, key);
+    const repeated = await post('/v1/admin/keys', 'shop', { name: 'shop', scope: 'write' }, key);
+    expect(repeated).toMatchObject({ status: 409, json: { code: 'shown_once' } });
+    expect(repeated.json.detail).toContain(shop.json.prefix);
+    expect((await served.ask('/v1/admin/keys', { headers: key })).json.items).toHaveLength(2);
+    const { rows } = await sql<{
+      text: string;
+    }>`select string_agg(k::text, ' ') as text from idempotency_keys k`.execute(served.app.db.query);
+    expect(rows[0]?.text).toContain(shop.json.prefix);
+    for (const secret of [shop.json.key.slice(13), made.json.webhook_secret, rotated.json.secrets[0]])
+      expect(rows[0]?.text).not.toContain(secret);
   });
 });

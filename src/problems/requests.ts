@@ -131,6 +131,13 @@ export const requestProblems = {
     detail: 'There is no upload {name}; unused ones are removed after 24 hours.',
     retryable: false,
   },
+  shown_once: {
+    status: 409,
+    title: 'This request was done, and its secret is shown only once.',
+    detail: 'This request has made the key {prefix}, and its secret is shown only once.',
+    remedy: 'Revoke that key and make another under a new Idempotency-Key.',
+    retryable: false,
+  },
   idempotency_mismatch: { status: 422, title: 'This Idempotency-Key was used for another request.', retryable: false },
   not_csv: {
     status: 422,

@@ -17,9 +17,11 @@ import { prune } from '../../batches/prune.ts';
 import { failuresOfAll, retryAll, type FailureFilter } from '../../batches/repair.ts';
 import { emptyTrash } from '../../batches/sweep.ts';
 import type { Answering, Http } from '../../http/http.ts';
+import { sendOutcome, type Answer } from '../../http/idempotency.ts';
 import { entryOf, imageSentence, isCode, problem } from '../../problem.ts';
 import { isApart, version } from '../../version.ts';
 import * as forms from './admin-schemas.ts';
+import { onceAfterwards } from './once.ts';
 
 const tags = ['native'];
 
@@ -38,10 +40,13 @@ export function addAdmin(http: Http, app: App): void {
         response: { 200: forms.swept },
       },
     },
-    async (_request, reply) => {
+    async (request, reply) => {
       const signal = whileHere(reply);
-      await prune(app, signal);
-      return emptyTrash(app, signal);
+      const outcome = await onceAfterwards(app, request, {}, async () => {
+        await prune(app, signal);
+        return whole(signal, { status: 200, headers: {}, body: await emptyTrash(app, signal) });
+      });
+      return sendOutcome(reply, outcome);
     },
   );
 }
@@ -133,9 +138,13 @@ function addRepair(http: Http, app: App): void {
     async (request, reply) => {
       const { codes, hosts, since } = request.body;
       const filter = { ...(codes && { codes }), ...(hosts && { hosts }), ...sinceOf(since, 'body') };
-      const done = await retryAll(app, filter, whileHere(reply));
-      if (done.retried === 0) throw problem('nothing_to_retry');
-      return reply.code(202).header('retry-after', '2').send(done);
+      const signal = whileHere(reply);
+      const outcome = await onceAfterwards(app, request, request.body, async () => {
+        const body = await retryAll(app, filter, signal);
+        if (body.retried === 0) throw problem('nothing_to_retry');
+        return whole(signal, { status: 202, headers: { 'retry-after': '2' }, body });
+      });
+      return sendOutcome(reply, outcome);
     },
   );
 }
@@ -173,6 +182,12 @@ function warningsOf({ queues, workers, disabled, room }: Seen): string[] {
       ? [`${disabled} webhook receivers get nothing more: they answered 410 or failed for five days.`]
       : []),
   ];
+}
+
+/** An answer worth repeating: whoever hung up in the middle asks again for the rest. */
+function whole(signal: AbortSignal, answer: Answer): { answer: Answer; batchId: null } {
+  if (signal.aborted) throw problem('request_timeout');
+  return { answer, batchId: null };
 }
 
 /** Aborts when the caller hangs up. */

@@ -2,12 +2,14 @@
 
 import type { App } from '../../app.ts';
 import { callerOf, type Http } from '../../http/http.ts';
+import { sendOutcome } from '../../http/idempotency.ts';
 import { canonicalId, readsId } from '../../http/ids.ts';
 import { findDelivery, listDeliveries, redeliver } from '../../notify/deliveries.ts';
 import type { Delivery } from '../../notify/notify.ts';
 import { problem } from '../../problem.ts';
 import { isId, keyOfCursor, page } from './cursor.ts';
 import * as forms from './admin-schemas.ts';
+import { onceAfterwards } from './once.ts';
 
 const tags = ['native'];
 const onRequest = readsId('id');
@@ -68,8 +70,12 @@ export function addDeliveries(http: Http, app: App): void {
     },
     async (request, reply) => {
       const { id } = request.params;
-      const view = found(await redeliver(app.db, id, callerOf(request).sees));
-      return reply.code(202).header('location', `/v1/deliveries/${id}`).header('retry-after', '2').send(view);
+      const outcome = await onceAfterwards(app, request, { id }, async () => {
+        const body = found(await redeliver(app.db, id, callerOf(request).sees));
+        const headers = { location: `/v1/deliveries/${id}`, 'retry-after': '2' };
+        return { answer: { status: 202, headers, body }, batchId: body.batch_id };
+      });
+      return sendOutcome(reply, outcome);
     },
   );
 }

@@ -5,11 +5,13 @@
 
 import type { App } from '../../app.ts';
 import { callerOf, type Ask, type Http } from '../../http/http.ts';
-import { createKey, listKeys, ownerForm, prefixOf, revokeKey, type KeyFacts } from '../../http/keys.ts';
+import { sendOutcome } from '../../http/idempotency.ts';
+import { createKey, listKeys, ownerForm, prefixOf, revokeKey, type KeyFacts, type NewKey } from '../../http/keys.ts';
 import { ownerSecrets, rotateSecret, type OwnerSecrets } from '../../notify/signing.ts';
 import { problem, problemSaying } from '../../problem.ts';
 import * as forms from './admin-schemas.ts';
 import { keyOfCursor, page } from './cursor.ts';
+import { onceAfterwards } from './once.ts';
 
 const tags = ['native'];
 const isKeyId = (key: unknown): key is string => typeof key === 'string' && /^[A-Za-z0-9]{8}$/.test(key);
@@ -80,13 +82,27 @@ function addCreate(http: Http, app: App): void {
       if (owner !== undefined && !ownerForm.test(owner))
         throw refused('owner', 'An owner is 1 to 64 of the characters A-Z a-z 0-9 . _ @ and -.');
       const expiresAt = expires_at == null ? undefined : moment(expires_at);
-      const { key, secret } = await createKey(app, { name, scope, owner, expiresAt });
-      await http.identity.changed();
-      const [webhookSecret = ''] = (await ownerSecrets(app, key.owner)).secrets;
-      const view = { ...keyView(key), key: secret, webhook_secret: webhookSecret };
-      return reply.code(201).header('location', `/v1/admin/keys/${key.id}`).send(view);
+      const outcome = await onceAfterwards(app, request, request.body, () =>
+        made(http, app, { name, scope, owner, expiresAt }),
+      );
+      if (outcome.replayed) throw problem('shown_once', { prefix: (outcome.body as { prefix: string }).prefix });
+      return sendOutcome(reply, outcome);
     },
   );
+}
+
+/** Kept of the answer is which key it was: a secret is never written down. */
+async function made(http: Http, app: App, given: NewKey) {
+  const { key, secret } = await createKey(app, given);
+  await http.identity.changed();
+  const [webhookSecret = ''] = (await ownerSecrets(app, key.owner)).secrets;
+  const answer = { status: 201, headers: { location: `/v1/admin/keys/${key.id}` } };
+  const view = keyView(key);
+  return {
+    answer: { ...answer, body: { ...view, key: secret, webhook_secret: webhookSecret } },
+    kept: { ...answer, body: { prefix: view.prefix } },
+    batchId: null,
+  };
 }
 
 function addSecrets(http: Http, app: App): void {
@@ -110,7 +126,15 @@ function addSecrets(http: Http, app: App): void {
       config: { scope: 'admin' },
       schema: { ...shared, operationId: 'rotateWebhookSecret', summary: 'A new secret; the old one signs a day more' },
     },
-    async (request) => secretsView(ownerOf(request), await rotateSecret(app, ownerOf(request))),
+    async (request, reply) => {
+      const owner = ownerOf(request);
+      const outcome = await onceAfterwards(app, request, { owner }, async () => {
+        await rotateSecret(app, owner);
+        return { answer: { status: 200, headers: {}, body: null }, batchId: null };
+      });
+      // Rendered anew each time: what is kept of it holds no secret.
+      return sendOutcome(reply, { ...outcome, body: secretsView(owner, await ownerSecrets(app, owner)) });
+    },
   );
 }
 

@@ -6,12 +6,15 @@ import type { App } from '../../app.ts';
 import { callerOf, type Ask } from '../../http/http.ts';
 import { doOnce, holdKey, keepAfterwards, type Answer, type Outcome } from '../../http/idempotency.ts';
 
-/** Does the work, or gives the answer of the request with the same key. `batchId` is null where no batch is meant. */
+/** `batchId` is null where no batch is meant. `kept`: what is written down in place of an answer that holds a secret. */
+type Done = { answer: Answer; batchId: string | null; kept?: Answer };
+
+/** Does the work, or gives the answer of the request with the same key. */
 export async function onceAfterwards(
   app: App,
   request: Ask,
   meaning: unknown,
-  work: () => Promise<{ answer: Answer; batchId: string | null }>,
+  work: () => Promise<Done>,
 ): Promise<Outcome> {
   const { twin, release } = holdKey(request, callerOf(request).owner);
   try {
@@ -20,7 +23,7 @@ export async function onceAfterwards(
       undo: async () => {},
       run: async (keep) => {
         const done = await work();
-        await keepAfterwards(app, keep, done.answer, done.batchId);
+        await keepAfterwards(app, keep, done.kept ?? done.answer, done.batchId);
         return done;
       },
     });

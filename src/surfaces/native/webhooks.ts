@@ -5,11 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import type { App } from '../../app.ts';
 import { callerOf, type Http } from '../../http/http.ts';
+import { sendOutcome } from '../../http/idempotency.ts';
 import { hopOf } from '../../http/server.ts';
 import { ownerSecrets } from '../../notify/signing.ts';
 import { receiveTest, sendTest, signTest } from '../../notify/test-event.ts';
 import { checkWebhook } from '../catalog-submit.ts';
 import * as forms from './admin-schemas.ts';
+import { onceAfterwards } from './once.ts';
 
 export function addWebhooks(http: Http, app: App): void {
   http.post(
@@ -28,15 +30,19 @@ export function addWebhooks(http: Http, app: App): void {
         response: { 200: forms.testAnswer },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { owner } = callerOf(request);
       const url = request.body.url?.trim();
       if (url) checkWebhook(app, { text: url, where: 'body' }, 'url');
-      const { secrets } = await ownerSecrets(app, owner);
-      const event = { id: randomUUID(), type: 'webhook.test', timestamp: new Date().toISOString(), data: {} };
-      const signed = signTest(secrets, event);
-      if (!url) return receiveTest(secrets, signed);
-      return sendTest(app, url, { ...signed, hop: hopOf(request) });
+      const outcome = await onceAfterwards(app, request, request.body, async () => {
+        const { secrets } = await ownerSecrets(app, owner);
+        const event = { id: randomUUID(), type: 'webhook.test', timestamp: new Date().toISOString(), data: {} };
+        const signed = signTest(secrets, event);
+        const hop = hopOf(request);
+        const body = url ? await sendTest(app, url, { ...signed, hop }) : receiveTest(secrets, signed);
+        return { answer: { status: 200, headers: {}, body }, batchId: null };
+      });
+      return sendOutcome(reply, outcome);
     },
   );
 }
