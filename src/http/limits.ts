@@ -1,11 +1,11 @@
-// limits.ts — how often somebody may ask once there are keys: buckets of tokens, in the memory of this process.
+// limits.ts — how often somebody may ask once there are keys, and how much he may hold open: in the memory of this process.
 //
 // Each key has a bucket for reads and one for writes; who has no key shares one per address. A bucket refills steadily and
 // holds a sixth of a minute's worth, so that a burst passes and a flood does not. A library that counts in fixed windows
 // would let twice the rate through where two windows meet, and knows no bursts.
 
 import type { Config } from '../config.ts';
-import { problem } from '../problem.ts';
+import { problem, problemSaying } from '../problem.ts';
 import { clientOf } from './address.ts';
 import type { Answering, Ask, Caller, Scope } from './http.ts';
 
@@ -16,6 +16,8 @@ export type Limits = {
   signIn(request: Ask): { failed(): void };
   /** The same for names of result files that do not exist: they are the permission, so nobody may guess them. */
   files(request: Ask): { missed(): void };
+  /** Takes one of the places a key has for sockets and streams, until the function is called; throws `rate_limited`. */
+  sit(caller: Caller): () => void;
 };
 
 type Rule = { name: string; perMinute: number; burst: number };
@@ -23,6 +25,8 @@ type Rule = { name: string; perMinute: number; burst: number };
 const strangers: Rule = { name: 'without-key', perMinute: 60, burst: 60 };
 const signIns: Rule = { name: 'sign-in', perMinute: 10, burst: 10 };
 const misses: Rule = { name: 'missed-files', perMinute: 100, burst: 100 };
+/** Sockets and streams of a key at the same time. */
+const mostSeats = 20;
 const safeMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /** `now` is in ms. */
@@ -37,6 +41,7 @@ export function openLimits(
   const byAddress = openBuckets(strangers, now);
   const failures = openBuckets(signIns, now);
   const lost = openBuckets(misses, now);
+  const seats = openSeats();
 
   /** A bucket that only faults draw from: it is asked first, and drawn from when the fault has happened. */
   const faults = (buckets: Buckets, request: Ask): (() => void) => {
@@ -52,12 +57,37 @@ export function openLimits(
       if (scope === 'public' || !keyed()) return;
       const isWrite = scope !== 'read' && !safeMethods.has(request.method);
       const buckets = caller ? (isWrite ? writes : reads) : byAddress;
-      const left = buckets.take(caller ? (caller.key ?? caller.owner) : clientOf(request.ip));
+      const left = buckets.take(caller ? nameOf(caller) : clientOf(request.ip));
       reply.headers(headersOf(buckets.rule, left));
       if (!left.taken) throw tooMany(left);
     },
     signIn: (request) => ({ failed: faults(failures, request) }),
     files: (request) => ({ missed: faults(lost, request) }),
+    sit: (caller) => (keyed() ? seats.take(nameOf(caller)) : () => {}),
+  };
+}
+
+const nameOf = ({ key, owner }: Caller): string => key ?? owner;
+
+function openSeats() {
+  const taken = new Map<string, number>();
+  return {
+    take(who: string): () => void {
+      const before = taken.get(who) ?? 0;
+      if (before >= mostSeats) {
+        const message = `This key has ${mostSeats} sockets and streams open, and more it may not have: close one.`;
+        throw problemSaying('rate_limited', message, { retryAfterMs: 1000 });
+      }
+      taken.set(who, before + 1);
+      let isFree = false;
+      return () => {
+        if (isFree) return;
+        isFree = true;
+        const left = Number(taken.get(who)) - 1;
+        if (left > 0) taken.set(who, left);
+        else taken.delete(who);
+      };
+    },
   };
 }
 

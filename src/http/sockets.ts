@@ -73,7 +73,10 @@ export async function addSocket<Wish>(http: Http, app: App, route: SocketRoute<W
         websocket: true,
         preValidation: async (request) => {
           if (!request.ws) throw problem('upgrade_required', {}, { headers: { upgrade: 'websocket' } });
-          wishes.set(request, await route.prepare(request, await callerOfSocket(app, request)));
+          const caller = await callerOfSocket(app, request);
+          // Taken before the handshake: a crowd that shakes hands at once must not get in together.
+          request.raw.socket.once('close', http.limits.sit(caller));
+          wishes.set(request, await route.prepare(request, caller));
         },
       },
       (socket, request) => {

@@ -64,6 +64,7 @@ export function addEvents(http: Http, app: App): void {
       if (wantsPage(request)) return pageOf(app, say, filter, { after: Number(after ?? 0), limit });
       if (request.method === 'HEAD') return sendHead(reply.type(eventStreamType));
       const mayFollow = () => stillStands(app, http.identity, callerOf(request));
+      reply.raw.once('close', http.limits.sit(callerOf(request)));
       await stream(http, reply, { say, mayFollow, filter, after: resumeAfter(request) });
       return reply;
     },
