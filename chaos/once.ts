@@ -29,8 +29,10 @@ export type RunOptions = {
   images: number;
   /** Numbers of the faults; absent: all that the profile knows. */
   faults?: number[];
-  say: (line: string) => void;
+  say: Say;
 };
+
+type Say = (line: string) => void;
 
 /** A line of results.jsonl. */
 export type Result = Record<Wrong, number> & {
@@ -55,8 +57,9 @@ const quietMs = 120_000;
 
 /** Runs it; what went wrong is in the result. Its folder is kept when something did. `spoil` may change what is judged. */
 export async function runOnce(options: RunOptions, spoil: (seen: Snapshot) => Snapshot = (seen) => seen): Promise<Run> {
-  const { profile, seed, say } = options;
+  const { profile, seed } = options;
   const begun = performance.now();
+  const say = (line: string): void => options.say(`${((performance.now() - begun) / 1_000).toFixed(1)} s: ${line}`);
   const folder = await mkdtemp(join(tmpdir(), `darkroom-chaos-${profile}-${seed}-`));
   await using place = openPlace(folder);
   const servers = await startServers(profile);
@@ -73,10 +76,13 @@ export async function runOnce(options: RunOptions, spoil: (seen: Snapshot) => Sn
   const followers = openFollowers(house.urls, 2, seed);
   place.closers.push(followers.stop);
 
+  say('all processes are ready');
   const town: Town = { house, servers, disk };
-  const { passed, surprises } = await breakThings(options, town, { outside, ledger });
-  surprises.push(...(await calmDown(town, followers)));
+  const { passed, surprises } = await breakThings({ ...options, say }, town, { outside, ledger });
+  say('every request has its answer');
+  surprises.push(...(await calmDown(town, followers, say)));
   const placeOfData = { databaseUrl: servers.database?.url ?? '', dataDir: folder, storage: filesIn(folder) };
+  say('all processes have ended');
   const snapshot = spoil(await takeSnapshot(placeOfData));
   const { arrived, forged } = outside;
   const findings = await judge(snapshot, { entries: ledger.entries, followers: followers.all, arrived, forged });
@@ -116,12 +122,11 @@ async function breakThings(
   const load = startLoad({ urls: house.urls, outside, ledger, servers, seed, ms, images });
   const passed: Passed[] = [];
   const surprises: string[] = [];
-  const begun = performance.now();
   const inflicted = plan.map(async (fault) => {
     await sleep(fault.at);
     const victim = fault.kind === 'kill a worker' ? workerAt(house, fault.target) : undefined;
     const held = victim ? await heldBy(servers, victim) : [];
-    say(`${((performance.now() - begun) / 1_000).toFixed(1)} s: ${fault.kind}, ${fault.seconds} s`);
+    say(`${fault.kind}${fault.seconds > 0 ? `, ${fault.seconds} s` : ''}`);
     await inflict(town, fault).catch((error: unknown) => surprises.push(`${fault.kind}: ${String(error)}`));
     passed.push({ fault, at: Date.now(), held });
   });
@@ -137,14 +142,17 @@ function workerAt({ seats }: House, target: number): number | undefined {
 }
 
 /** Waits until all is done and told, then stops the product in order. Returns what should not have happened. */
-async function calmDown({ house, servers }: Town, followers: Followers): Promise<string[]> {
+async function calmDown({ house, servers }: Town, followers: Followers, say: Say): Promise<string[]> {
   const surprises: string[] = [];
   if (!(await house.whole(60_000))) surprises.push(`not every process came back:\n${logsOf(house)}`);
   followers.calm();
-  const left = await untilQuiet(servers, house.urls, quietMs);
+  say('all processes are back');
+  const left = await untilQuiet(servers, house.urls, { ms: quietMs, say });
+  say('all is quiet');
   if (left !== 0) surprises.push(`${left} things are not done after ${quietMs / 1_000} s\n${logsOf(house)}`);
   if (!(await untilHeard(followers, house.urls, 20_000))) surprises.push('the followers did not hear the end');
   await followers.stop();
+  say('the followers have heard it');
   for (const each of house.departures)
     if (each.why === 'by itself') surprises.push(`${each.seat} ended by itself with ${each.code}:\n${each.said}`);
   const codes = await Promise.all(house.seats.map(async (seat) => ({ seat, code: await seat.leave('SIGTERM') })));
@@ -174,7 +182,7 @@ const extraRuns = (image: { attempts: number; attempts_left: number; state: stri
 const logsOf = ({ seats }: House): string =>
   seats.map((seat) => `--- ${seat.name}, pid ${seat.holder()?.pid}\n${tailOf(seat.holder())}`).join('\n');
 
-type Evidence = { folder: string; findings: Findings; house: House; say: (line: string) => void };
+type Evidence = { folder: string; findings: Findings; house: House; say: Say };
 
 /** The findings, the departures and the last lines of every process; the small disk ends with the run, its files stay. */
 async function keepEvidence({ folder, findings, house, say }: Evidence): Promise<void> {

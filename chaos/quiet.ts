@@ -11,9 +11,15 @@ const open = `select
   + (select count(*) from events where seq is null) as left`;
 
 /** How much is left to do when nothing more changes, or `ms` have passed. */
-export async function untilQuiet(servers: Servers, urls: string[], ms: number): Promise<number> {
+export async function untilQuiet(
+  servers: Servers,
+  urls: string[],
+  { ms, say }: { ms: number; say: (line: string) => void },
+): Promise<number> {
   let left = Number.NaN;
-  for (const until = performance.now() + ms; performance.now() < until; await sleep(250)) {
+  const until = performance.now() + ms;
+  for (let turn = 1; performance.now() < until; turn += 1, await sleep(250)) {
+    if (turn % 40 === 0) say(`${left} things are to be done`);
     const count = servers.database ? leftInDatabase(servers) : leftByApi(urls);
     left = await count.catch(() => Number.NaN);
     if (left === 0) return 0;
