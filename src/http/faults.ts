@@ -39,8 +39,9 @@ export function problemFrom(thrown: unknown): Problem {
 /** SQLSTATEs that pass by themselves: connection, resources (a full disk is one), standby, gave up, stopping, I/O. */
 const passingStates = /^(08...|53...|25006|25P03|55P03|57...|58030)$/;
 const brokenLines = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH']);
-/** What the driver of PostgreSQL and its pool say without a code. */
-const lostConnections = /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout)/;
+/** What the driver of PostgreSQL, its pool and our own patience say without a code. */
+const lostConnections =
+  /^(Connection terminated|Client (has encountered a connection error|was closed)|timeout exceeded when trying to connect|timeout: no answer from the database|Query read timeout)/;
 
 function isDatabaseAway(thrown: unknown): boolean {
   const { code, syscall, message } = Object(thrown) as { code?: unknown; syscall?: unknown; message?: unknown };
