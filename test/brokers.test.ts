@@ -4,52 +4,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
 import { Client } from 'pg';
-import { Connection } from 'rabbitmq-client';
 import { describe, expect, test, vi } from 'vitest';
+import { brokerEngines, type BrokerEngine } from './support/brokers.ts';
 import { databaseEngines, emptyPostgres } from './support/databases.ts';
 import { openPictureSource, type PictureSource } from './support/picture-source.ts';
 import { freePort, startProduct, startWorker } from './support/product.ts';
-import { rabbitmqProgram, startRabbitmq } from './support/rabbitmq.ts';
-import { redisProgram, startRedis, type Broker } from './support/redis.ts';
 import { startS3 } from './support/s3.ts';
 import { csv } from './support/served.ts';
 
 const patience = { timeout: 50_000, interval: 100 };
 const rows = 120;
 
-type Engine = {
-  name: string;
-  program: string | undefined;
-  start(): Promise<Broker>;
-  wipe(broker: Broker, instance: string): Promise<void>;
-};
-
-const engines: Engine[] = [
-  {
-    name: 'Redis',
-    program: redisProgram,
-    start: startRedis,
-    async wipe({ url }) {
-      const client = new Redis(url);
-      await client.flushall();
-      client.disconnect();
-    },
-  },
-  {
-    name: 'RabbitMQ',
-    program: rabbitmqProgram,
-    start: startRabbitmq,
-    async wipe({ url }, instance) {
-      const connection = new Connection(url);
-      for (const lane of [0, 1, 2]) await connection.queueDelete({ queue: `darkroom.${instance}.${lane}` });
-      await connection.close();
-    },
-  },
-];
-
-for (const engine of engines)
+for (const engine of brokerEngines)
   // At the same time: most of it is waiting until a dead worker is known to be dead.
   describe.skipIf(!engine.program || !databaseEngines.includes('postgres'))(
     `with ${engine.name}`,
@@ -113,7 +80,7 @@ const sent = ({ ask, workers }: Town) =>
 type Town = Awaited<ReturnType<typeof openTown>>;
 
 /** One process that serves, two that work. */
-async function openTown(engine: Engine) {
+async function openTown(engine: BrokerEngine) {
   const closers: (() => PromiseLike<unknown>)[] = [];
   const pictures: PictureSource = await openPictureSource();
   closers.push(() => pictures[Symbol.asyncDispose]());

@@ -18,7 +18,8 @@ export type PostgresServer = { url: string; source: string; version: string; sto
 
 const run = promisify(execFile);
 const nobody = 65_534;
-const asOther = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
+/** PostgreSQL refuses to run as root. */
+export const asOther = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
 
 /** Undefined when no binaries are found on this machine. */
 export async function startPostgres(): Promise<PostgresServer | undefined> {
@@ -77,9 +78,8 @@ export async function versionOf(url: string): Promise<string> {
   }
 }
 
-/** In the order in which they are tried. The npm binaries of test/services become the first entry here. */
-/** Those that npm brought come first: they are the same on every machine. */
-function findBinaries(): string | undefined {
+/** The folder of PostgreSQL's programs. Those that npm brought come first: they are the same on every machine. */
+export function findBinaries(): string | undefined {
   const fromNpm = npmPostgres(asOther);
   if (fromNpm) return fromNpm;
   const newestFirst = globSync('/usr/lib/postgresql/*/bin').toSorted((a, b) => majorOf(b) - majorOf(a));

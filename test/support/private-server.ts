@@ -1,8 +1,8 @@
 // private-server.ts — a foreign server for one test file: own folder, own ports, gone with the file however it ends.
 //
 // A small shell stands between: when the tests die without a word its end of the pipe closes, and the shell kills the
-// server with all its children and removes the folder. A word on that pipe ends the server and keeps the folder, so that
-// it can start again on what it had written.
+// server with all its children and removes the folder. The name of a signal on that pipe ends the server and keeps the
+// folder, so that it can start again on what it had written.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,15 +27,15 @@ export type PrivateServer = {
   pid(): number;
   /** Starts it again after `kill`, on the same port and folder. */
   start(): Promise<void>;
-  /** kill -9; what is in the folder stays. */
-  kill(): Promise<void>;
+  /** kill -9, or another signal; resolves when it is gone. What is in the folder stays. */
+  kill(signal?: 'KILL' | 'TERM'): Promise<void>;
   /** Ends it and removes the folder. */
   stop(): Promise<void>;
 };
 
 // setsid gives the server a group of its own, so that its children end with it.
-const script = `setsid "$@" & server=$!; read word; kill -KILL -$server; wait $server 2>/dev/null
-[ "$word" = keep ] || { eval "$AFTERWARDS"; rm -rf "$FOLDER"; }`;
+const script = `setsid "$@" & server=$!; read word; kill -\${word:-KILL} -$server; wait $server 2>/dev/null
+[ "$word" ] || { eval "$AFTERWARDS"; rm -rf "$FOLDER"; }`;
 const startMs = 60_000;
 
 export async function startServer(given: ServerCommand): Promise<PrivateServer> {
@@ -46,8 +46,8 @@ export async function startServer(given: ServerCommand): Promise<PrivateServer> 
   };
   return {
     pid: () => running.pid ?? 0,
-    async kill() {
-      await end('keep\n');
+    async kill(signal = 'KILL') {
+      await end(`${signal}\n`);
       // The shell is gone, and one of its grandchildren may still be dying.
       while (await answers(given.port)) await sleep(10);
     },
