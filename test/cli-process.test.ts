@@ -89,6 +89,7 @@ test.each([
   ['.', /^--out \. is a folder: name the CSV that shall be written\.\n$/],
   ['new/', /^--out new\/ is a folder/],
   ['in.csv/out.csv', /^--out in\.csv\/out\.csv cannot be written: in\.csv is not a folder\.\n$/],
+  ['/proc/x/out.csv', /^--out \/proc\/x\/out\.csv cannot be written: \/proc (takes no files|is not a folder)\.\n$/],
   ['busy.csv', /^--out busy\.csv needs a folder busy for the images, and a file of that name is there\.\n$/],
 ])('a place that cannot be written is refused before any picture is fetched: %s', async (out, sentence) => {
   await using folder = await temporaryFolder();

@@ -85,6 +85,21 @@ test('a data directory that cannot be made is told with its setting', async () =
   }
 });
 
+test.skipIf(process.platform !== 'linux')(
+  'folders in /proc are refused by name: nothing can be made there',
+  async () => {
+    await using folder = await temporaryFolder();
+    const env = { DATA_DIR: '/proc/self/data', STORAGE_URL: 'file:/proc/x' };
+    const { code, err } = await finished(run(folder.path, ['migrate'], { env }));
+    expect([code, err.trim().split('\n')]).toEqual([
+      1,
+      ['DATA_DIR', 'STORAGE_URL'].map((name) =>
+        expect.stringMatching(`^${name}: .* lies in /proc, which takes no files`),
+      ),
+    ]);
+  },
+);
+
 test('config check leaves nothing behind and knows a queue without a driver', async () => {
   await using folder = await temporaryFolder();
   const fresh = await finished(run(folder.path, ['config', 'check']));

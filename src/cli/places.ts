@@ -1,8 +1,10 @@
-// places.ts — where the results of `darkroom process` are to lie, judged before any work is done.
+// places.ts — where files are to lie, judged before any work is done.
 
+import { statfsSync } from 'node:fs';
 import { access, constants, stat } from 'node:fs/promises';
-import { dirname, join, parse } from 'node:path';
+import { dirname, join, parse, resolve } from 'node:path';
 
+/** Of a `darkroom process`. */
 export type Places = {
   csv: string;
   /** Folder of the images. */
@@ -33,10 +35,27 @@ export async function unusable({ csv, images }: Places): Promise<string | undefi
   let parent = dirname(csv);
   while ((await kindOf(parent)) === undefined && dirname(parent) !== parent) parent = dirname(parent);
   if ((await kindOf(parent)) !== 'folder') return `--out ${csv} cannot be written: ${parent} is not a folder.`;
+  if (isOfKernel(parent)) return `--out ${csv} cannot be written: ${parent} takes no files.`;
   return access(parent, constants.W_OK).then(
     () => undefined,
     () => `--out ${csv} cannot be written: ${parent} is closed to you.`,
   );
+}
+
+const procfs = 0x9fa0;
+
+/**
+ * Whether a folder of that name would lie in /proc. There nothing can be made, and it is answered in a way on which Node's
+ * recursive mkdir tries again for ever, so whoever asks must not go on.
+ */
+export function isOfKernel(path: string): boolean {
+  for (let place = resolve(path); ; place = dirname(place)) {
+    try {
+      return statfsSync(place).type === procfs;
+    } catch {
+      if (dirname(place) === place) return false;
+    }
+  }
 }
 
 async function kindOf(path: string): Promise<'folder' | 'file' | undefined> {

@@ -7,6 +7,8 @@ import { isIP } from 'node:net';
 import { ConfigMistakes, readConfig, type Config } from '../config.ts';
 import { parsePipeline } from '../imaging/grammar.ts';
 import { Problem } from '../problem.ts';
+import { folderOf } from '../storage/index.ts';
+import { isOfKernel } from './places.ts';
 import type { Session } from './session.ts';
 
 /** As `readConfig`, with the environment of the session. Throws ConfigMistakes. */
@@ -27,6 +29,8 @@ function mistakesOf(config: Config): string[] {
     ...config.allowOrigins
       .filter((entry) => !isOrigin(entry))
       .map((entry) => `DARKROOM_ALLOW_ORIGINS: ${entry} is not an origin such as https://shop.example.com.`),
+    ...folderMistakes('DATA_DIR', config.dataDir),
+    ...(config.storageUrl === '' ? [] : folderMistakes('STORAGE_URL', folderOf({ ...config, url: config.storageUrl }))),
   ];
 }
 
@@ -39,6 +43,9 @@ function pipelineMistakes(name: string, text: string, config: Config): string[] 
     return [`${name}: ${error.message}`];
   }
 }
+
+const folderMistakes = (name: string, folder: string | undefined): string[] =>
+  folder !== undefined && isOfKernel(folder) ? [`${name}: ${folder} lies in /proc, which takes no files.`] : [];
 
 function isRange(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');

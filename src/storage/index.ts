@@ -15,14 +15,13 @@ export type StorageOptions = {
 };
 
 const drivers = new Map<string, (options: StorageOptions) => Promise<Storage>>([
-  ['file', async (options) => (await import('./disk.ts')).openDisk({ ...options, folder: folderOf(options) })],
+  ['file', async (options) => (await import('./disk.ts')).openDisk({ ...options, folder: pathOf(options) })],
   ['s3', async ({ url }) => (await import('./s3.ts')).openS3(url)],
 ]);
 
 /** Opens the storage that `url` names. Throws a sentence that says what is possible. */
 export async function openStorage(options: StorageOptions): Promise<Storage> {
-  const { url } = options;
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
+  const scheme = schemeOf(options.url);
   const open = drivers.get(scheme ?? 'file');
   if (open) return open(options);
   const known = [...drivers.keys()].map((name) => `${name}:`).join(', ');
@@ -30,7 +29,16 @@ export async function openStorage(options: StorageOptions): Promise<Storage> {
   throw new Error(`STORAGE_URL has the scheme ${scheme}, for which there is no driver. Use ${known} or a folder.`);
 }
 
-function folderOf({ url, dataDir }: StorageOptions): string {
+const schemeOf = (url: string): string | undefined => /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
+
+type Place = Pick<StorageOptions, 'url' | 'dataDir'>;
+
+/** The folder that `url` means; undefined when it is none. */
+export function folderOf(place: Place): string | undefined {
+  return (schemeOf(place.url) ?? 'file') === 'file' ? pathOf(place) : undefined;
+}
+
+function pathOf({ url, dataDir }: Place): string {
   const text = url || join(dataDir, 'files');
   return resolve(/^file:\/\//i.test(text) ? fileURLToPath(text) : text.replace(/^file:/i, ''));
 }
