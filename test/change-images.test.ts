@@ -79,6 +79,26 @@ onEachDatabase((engine) => {
       await retryImage(house.app, failed, { owner: '' });
       await expect(retryImage(house.app, failed, anybody)).rejects.toMatchObject({ code: 'batch_running' });
     });
+
+    test('finds nothing to try of an upload that was no picture, and its reason stays', async () => {
+      await using house = await openHouse(engine);
+      const refused = { source: { refused: 'not_an_image', bytes: 7 } } as const;
+      const { id } = await house.submit([refused, { source: { url: 'https://pictures.example/1.jpg' } }]);
+      const worker = newId();
+      const items = await house.claimAs(worker);
+      await house.settleAs(
+        worker,
+        items.map((item) => ended(item, failure('timeout'))),
+      );
+      const [born] = await house.images(id);
+      await expect(retryImage(house.app, born!.id, anybody)).rejects.toMatchObject({
+        code: 'nothing_to_retry',
+        message: 'This file was no picture, so nothing of it was kept. Upload it again.',
+      });
+      const retried = retryBatch(house.app, id, { codes: ['not_an_image'] });
+      await expect(retried).rejects.toMatchObject({ code: 'nothing_to_retry' });
+      expect(await retryBatch(house.app, id, {})).toMatchObject({ retried: 1 });
+    });
   });
 
   describe('a cancellation of one image', () => {

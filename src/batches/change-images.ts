@@ -8,13 +8,14 @@ import { sql } from 'kysely';
 import type { Uses } from '../app.ts';
 import type { Tx } from '../db/database.ts';
 import { tellBatches } from '../notify/events.ts';
-import { problem } from '../problem.ts';
+import { problem, problemSaying } from '../problem.ts';
 import { cancelImages } from './cancel.ts';
 import { closeBatches } from './close.ts';
 import { recordEnds } from './end.ts';
 import { hasEnded, type Batch, type Image, type ImageState } from './model.ts';
 import { readBatch } from './read.ts';
 import { readImages } from './read-images.ts';
+import { wasRefused } from './retry.ts';
 
 /** `owner` undefined = any. What belongs to somebody else is as unknown as what never was. */
 type Whose = { owner?: string | undefined };
@@ -26,12 +27,14 @@ type Whose = { owner?: string | undefined };
 export async function retryImage(app: Uses<'db' | 'config'>, id: string, { owner }: Whose): Promise<Image> {
   const { db, config } = app;
   return db.transaction(async (tx) => {
-    const { state, batch } = await lockImage(tx, id, owner);
+    const { state, batch, refused } = await lockImage(tx, id, owner);
     await sql`select id from batches where id = ${batch.id} for update`.execute(tx);
     const locked = await readBatch(tx, batch.id);
     if (!locked) throw problem('not_found');
     if (!hasEnded(locked.state)) throw problem('batch_running');
     if (state !== 'failed' && state !== 'canceled') throw problem('nothing_to_retry');
+    if (refused)
+      throw problemSaying('nothing_to_retry', 'This file was no picture, so nothing of it was kept. Upload it again.');
     await sql`
       update batches set
         state = 'running', generation = generation + 1, finished_at = null, canceled_at = null, expires_at = null,
@@ -88,13 +91,15 @@ async function deleteSome(tx: Tx, ids: string[], owner: string | undefined): Pro
 }
 
 /** The image, locked until the commit, and its batch as it stands. */
-async function lockImage(tx: Tx, id: string, owner: string | undefined): Promise<{ state: ImageState; batch: Batch }> {
-  const { rows } = await sql<{ batch_id: string; state: ImageState }>`
-    select batch_id, state from images where id = ${id} for update`.execute(tx);
+type Locked = { state: ImageState; refused: boolean; batch: Batch };
+
+async function lockImage(tx: Tx, id: string, owner: string | undefined): Promise<Locked> {
+  const { rows } = await sql<{ batch_id: string; state: ImageState; refused: boolean }>`
+    select batch_id, state, ${wasRefused} as refused from images where id = ${id} for update`.execute(tx);
   const [image] = rows;
   const batch = image && (await readBatch(tx, image.batch_id, owner));
   if (!batch) throw problem('not_found');
-  return { state: image.state, batch };
+  return { state: image.state, refused: image.refused, batch };
 }
 
 async function imageOf(tx: Tx, id: string): Promise<Image> {

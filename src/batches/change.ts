@@ -71,9 +71,9 @@ export async function deleteBatch({ db }: Uses<'db'>, id: string, { cancel }: { 
   });
 }
 
-/** The counters know how many there are in all; only a choice among them is counted, in images_failed. */
-async function countRetryable(tx: Tx, { id, counts }: Batch, filter: RetryFilter): Promise<number> {
-  if (!filter.codes && !filter.hosts && !filter.imageIds) return counts.failed + counts.canceled;
+/** Of a catalog the counters know how many there are in all; what is a choice, or may hold refused uploads, is counted. */
+async function countRetryable(tx: Tx, { id, counts, dialect }: Batch, filter: RetryFilter): Promise<number> {
+  if (dialect && !filter.codes && !filter.hosts && !filter.imageIds) return counts.failed + counts.canceled;
   const { rows } = await sql<{ count: number }>`
     select count(*) as count from images where batch_id = ${id} and ${retryable(filter)}`.execute(tx);
   return Number(rows[0]?.count ?? 0);

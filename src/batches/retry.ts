@@ -79,9 +79,14 @@ async function queueAgain(
     from r where i.id = r.id`.execute(tx);
 }
 
+/** Uploads that were no pictures: nothing of them was kept, so there is nothing to try. The bytes were counted, no more. */
+export const wasRefused = sql<boolean>`
+  (source_url is null and source_file is null and source_type is null and source_bytes is not null)`;
+
 /** Which images a retry means: those named by code, host or id; without any of these all that failed or were canceled. */
 export function retryable({ codes, hosts, imageIds }: RetryFilter): RawBuilder<boolean> {
   const parts = [codes || hosts ? sql`state = 'failed'` : sql`state in ('failed', 'canceled')`];
+  parts.push(sql`not ${wasRefused}`);
   if (codes) parts.push(sql`error_code = any(${codes}::text[])`);
   if (hosts) parts.push(sql`error_host = any(${hosts}::text[])`);
   if (imageIds) parts.push(sql`id = any(${imageIds}::uuid[])`);
