@@ -16,18 +16,19 @@ export type Standing = { base: number; ahead: number; step: number; among: numbe
 
 /** A query for the one {@link Standing} of the batch; it reads the key's open batches by batches_open. */
 export function standing(batchId: string): RawBuilder<Standing> {
+  // Materialized: written into its users, the lane's start would be looked up once for each open batch of the key.
   return sql<Standing>`
-    select base, step, ahead, ahead / greatest(step, 1) as among from (
-      select l.base, count(o.id) * (count(o.id) + 1) as step, greatest(max(o.turn) - l.base, 0) as ahead
-      from (
-        select b.id, b.lane, b.owner, s.start, greatest(b.turn, s.start) as base
-        from batches b cross join lateral (select ${laneStart} as start) s
-        where b.id = ${batchId}
-      ) l
-      left join batches o on o.lane = l.lane and o.owner = l.owner and o.owner <> '' and o.id <> l.id
+    with l as materialized (
+      select b.id, b.lane, b.owner, b.turn, ${laneStart} as start from batches b where b.id = ${batchId}
+    ), key as (
+      select greatest(l.turn, l.start) as base, max(o.turn) as last, count(o.id) as others
+      from l left join batches o on o.lane = l.lane and o.owner = l.owner and o.owner <> '' and o.id <> l.id
         and o.state in ('expanding', 'queued', 'running') and o.turn > l.start
-      group by l.base
-    ) key`;
+      group by 1
+    ), apart as (
+      select base, greatest(last - base, 0) as ahead, others * (others + 1) as step from key
+    )
+    select base, ahead, step, ahead / greatest(step, 1) as among from apart`;
 }
 
 /** The turn of the n-th further row, from the columns of a {@link Standing}. */
