@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { expect, test, vi } from 'vitest';
 import { claimDeliveries, releaseDeliveries, settleDelivery } from '../src/notify/claim.ts';
 import { listDeliveries } from '../src/notify/deliveries.ts';
+import { problem } from '../src/problem.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { openDelivering } from './support/delivering.ts';
 import { openReceiver } from './support/receiver.ts';
@@ -116,6 +117,21 @@ onEachDatabase((engine) => {
       expect(await house.find(id)).toMatchObject({ state: 'queued', attempts: 0, tries: [] });
     }, patience);
     expect(receiver.calls).toHaveLength(0);
+  });
+
+  test('a machine with no file left for a connection costs no try', async () => {
+    await using house = await openDelivering(engine, []);
+    const id = await house.addDelivery('https://shop.example.com/hook');
+    let tried = 0;
+    house.app.egress.post = async () => {
+      tried += 1;
+      throw problem('unavailable');
+    };
+    await house.run();
+    await vi.waitFor(async () => {
+      expect(tried).toBe(1);
+      expect(await house.find(id)).toMatchObject({ state: 'queued', attempts: 0, tries: [] });
+    }, patience);
   });
 
   test('stopping waits a moment for what is being sent, then puts it back without counting the try', async () => {

@@ -30,6 +30,9 @@ export function retryAfterMs(headers: Headers, now = Date.now()): number | undef
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), maxRetryAfterMs);
 }
 
+/** No file, memory or port is left for a connection: our own machine's state, and no fault of the host. */
+const ownFaults = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS', 'EADDRNOTAVAIL']);
+
 const timeouts = new Set(['UND_ERR_CONNECT_TIMEOUT', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT', 'ETIMEDOUT']);
 
 // The names OpenSSL and Node give to what is wrong with a certificate or a handshake.
@@ -43,6 +46,7 @@ export function problemOfError(thrown: unknown, host: string): unknown {
   if (thrown instanceof errors.HTTPParserError) return problem('connect_failed', {}, facts);
   const code = (thrown as NodeJS.ErrnoException | undefined)?.code;
   if (typeof code !== 'string' || code === 'UND_ERR_INVALID_ARG') return thrown;
+  if (ownFaults.has(code)) return problem('unavailable', {}, facts);
   if (timeouts.has(code)) return problem('timeout', {}, facts);
   if (tlsFault.test(code)) return problem('tls_failed', {}, facts);
   if (code === 'UND_ERR_HEADERS_OVERFLOW')

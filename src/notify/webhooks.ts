@@ -163,6 +163,8 @@ async function post(
     return await app.egress.post(claimed.url, { headers, body: content.body, signal: cut, hop: claimed.hop });
   } catch (error) {
     cut.throwIfAborted();
+    // Our own machine could not even connect: no fault of the receiver.
+    if (asProblem(error).code === 'unavailable') throw error;
     return { problem: asProblem(error), ms: Math.round(performance.now() - begun) };
   }
 }

@@ -19,14 +19,17 @@ export type ClusterOptions = {
   /** Where the test looks; the processes too, unless `env` names another way there. */
   databaseUrl: string;
   env: Record<string, string>;
+  /** The folder that STORAGE_URL names, if it does. */
+  files?: string;
 };
 
 export type Cluster = Awaited<ReturnType<typeof openCluster>>;
 type Status = { status: string; total_images: number; processed_images: number; failed_images: number };
 
 /** Starts the serving process; disposing kills all processes and removes their folder. */
-export async function openCluster({ databaseUrl, env: given }: ClusterOptions) {
+export async function openCluster({ databaseUrl, env: given, files: named }: ClusterOptions) {
   const dataDir = await mkdtemp(join(tmpdir(), 'darkroom-cluster-'));
+  const files = named ?? join(dataDir, 'files');
   const env = { DATABASE_URL: databaseUrl, DARKROOM_LOG_LEVEL: 'warn', DARKROOM_SLOTS: '2', ...given };
   const options = { dataDir, port: await freePort(), env };
   const workers = new Set<Product>();
@@ -125,13 +128,13 @@ export async function openCluster({ databaseUrl, env: given }: ClusterOptions) {
     /** Files in storage that no row knows; temporary ones are not counted. */
     async orphans(): Promise<string[]> {
       const known = new Set((await ask<{ name: string }>('select name from files')).map(({ name }) => name));
-      const entries = readdirSync(join(dataDir, 'files'), { recursive: true, withFileTypes: true });
+      const entries = readdirSync(files, { recursive: true, withFileTypes: true });
       const stored = entries.filter((entry) => entry.isFile() && !entry.parentPath.endsWith('/tmp'));
       return stored.map(({ name }) => name).filter((name) => !known.has(name));
     },
     /** Compares storage with the tables as the weekly scrub does, and spares nothing for being new. */
     async scrub(): Promise<void> {
-      const storage = await openStorage({ url: '', dataDir, diskFloor: 0, log: silent });
+      const storage = await openStorage({ url: `file:${files}`, dataDir, diskFloor: 0, log: silent });
       await within((db) => scrubStorage({ db, storage }, new AbortController().signal, -1_000));
       await storage.close();
     },
@@ -140,7 +143,7 @@ export async function openCluster({ databaseUrl, env: given }: ClusterOptions) {
       const rows = await ask<{ file: string; sha256: Buffer }>(
         'select f.name as file, f.sha256 from renditions r join files f on f.name = r.file',
       );
-      const entries = readdirSync(join(dataDir, 'files'), { recursive: true, withFileTypes: true });
+      const entries = readdirSync(files, { recursive: true, withFileTypes: true });
       const paths = new Map(entries.map((entry) => [entry.name, join(entry.parentPath, entry.name)]));
       const isWhole = ({ file, sha256 }: (typeof rows)[0]): boolean => {
         const path = paths.get(file);
