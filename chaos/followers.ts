@@ -64,9 +64,9 @@ async function untilCut(
   stream: Stream,
   { ms, isOver, mayCut }: { ms: number; isOver: () => boolean; mayCut: () => boolean },
 ): Promise<void> {
-  let ended = false;
-  void stream.over.then(() => (ended = true));
-  for (const until = performance.now() + ms; !ended && !isOver(); await sleep(50))
+  const ended = new AbortController();
+  void stream.over.then(() => ended.abort());
+  for (const until = performance.now() + ms; !ended.signal.aborted && !isOver(); await sleep(50))
     if (mayCut() && performance.now() > until) return;
 }
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Disk } from './disk.ts';
 import type { Fault, Kind } from './faults.ts';
+import { killerNumber } from './pictures.ts';
 import type { House } from './product.ts';
 import type { Proxy, Weather } from './proxy.ts';
 import type { Seat } from './seat.ts';
@@ -64,6 +65,21 @@ export function heal({ house, disk }: Town): Promise<unknown> {
   return Promise.resolve(disk?.empty());
 }
 
+/** Kills the process that works on the picture which takes its worker down. */
+export async function killHolder({ house, servers }: Town): Promise<void> {
+  const [only] = house.seats;
+  if (!servers.database) return void (await only?.end('SIGKILL'));
+  const rows = await servers
+    .ask<{ pid: number }>(
+      `select w.pid from images i join workers w on w.id = i.worker
+      where i.state = 'running' and i.source_url like '%/${killerNumber}.png%'`,
+    )
+    .catch(() => []);
+  await Promise.all(
+    house.seats.filter((seat) => rows.some(({ pid }) => pid === seat.holder()?.pid)).map((seat) => seat.end('SIGKILL')),
+  );
+}
+
 const each = <T>(things: T[], work: (thing: T) => Promise<unknown>) => Promise.all(things.map(work));
 
 async function weather(proxies: Proxy[], bad: Weather, ms: number): Promise<void> {
@@ -86,9 +102,19 @@ async function killDecoder(seat: Seat): Promise<void> {
 /** What is open stays open, and little more can be opened. */
 async function takeHandles(seat: Seat, ms: number): Promise<void> {
   const pid = seat.holder()?.pid ?? 0;
-  const limit = (count: number) =>
+  const limit = (count: string) =>
     promisify(execFile)('prlimit', [`--pid=${pid}`, `--nofile=${count}:`]).catch(() => {}); // it may be gone already
-  await limit(40);
+  const before = handlesOf(pid);
+  if (before === undefined) return;
+  await limit('40');
   await sleep(ms);
-  await limit(1_048_576);
+  await limit(before);
+}
+
+function handlesOf(pid: number): string | undefined {
+  try {
+    return /^Max open files\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'utf8'))?.[1];
+  } catch {
+    return undefined; // gone, or no Linux
+  }
 }

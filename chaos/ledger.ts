@@ -5,13 +5,17 @@
 
 import { open } from 'node:fs/promises';
 
-/** An order makes a batch. Its pictures are `first` … `first + count - 1`, in this order. */
+/**
+ * An order makes a batch. Its pictures are `first` … `first + count - 1`, in this order; in the middle of a `deadly` one is the
+ * picture that takes its worker down.
+ */
 export type Order = {
   key: string;
   kind: 'list' | 'form' | 'catalog' | 'seed';
   first: number;
   count: number;
   webhook: boolean;
+  deadly?: true;
 };
 
 /** What was done to the batch of an order. `rows` deletes these positions by hand. */

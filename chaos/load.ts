@@ -19,6 +19,8 @@ export type LoadOptions = {
   /** Over so many ms, so many pictures are sent. */
   ms: number;
   images: number;
+  /** One of them takes its worker down each time. */
+  deadly: boolean;
 };
 
 export type Load = {
@@ -35,10 +37,12 @@ export function startLoad(options: LoadOptions): Load {
   const strange: string[] = [];
   const over = new AbortController();
   const orders = planOrders(seeded(seed, 'orders'), options.images);
+  if (options.deadly)
+    orders.push({ key: 'deadly', kind: 'list', first: 5_000_001, count: 9, webhook: true, deadly: true });
   const sent = orders.map(async (order) => {
     // Dice of its own: what one order meets must not change what another one does.
     const told = { strange, signal: over.signal, chance: seeded(seed, order.key) };
-    await sleep(told.chance.between(0, ms));
+    await sleep(order.deadly ? 0 : told.chance.between(0, ms)); // five deaths take their time
     const id = await sendOrder(options, order, told);
     if (id !== undefined) await changeMind(options, { order, id }, told);
   });
@@ -112,7 +116,7 @@ async function changeMind(
 ): Promise<void> {
   const { ledger, servers } = options;
   const { chance } = told;
-  if (chance.below(3) > 0) return;
+  if (order.deadly || chance.below(3) > 0) return;
   const kinds = ['cancel', 'retry', 'retry', 'cancel then retry', 'delete', ...(servers.database ? ['rows'] : [])];
   const kind = chance.oneOf(kinds);
   await sleep(chance.between(100, 6_000));

@@ -4,12 +4,12 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { judge } from './check.ts';
+import { judge, type Witnesses } from './check.ts';
 import { canMount, openDisk } from './disk.ts';
 import { planFaults } from './faults.ts';
 import { openFindings, wrongs, type Findings, type Wrong } from './findings.ts';
 import { openFollowers, type Followers } from './followers.ts';
-import { heal, inflict, type Town } from './inflict.ts';
+import { heal, inflict, killHolder, type Town } from './inflict.ts';
 import { openLedger, type Ledger } from './ledger.ts';
 import { startLoad } from './load.ts';
 import { openOutside, type Outside } from './outside.ts';
@@ -30,6 +30,8 @@ export type RunOptions = {
   /** Numbers of the faults; absent: all that the profile knows. */
   faults?: number[];
   say: Say;
+  /** Looks at what was judged, before it is removed. */
+  inspect?: (seen: Snapshot, witnesses: Witnesses) => Promise<void>;
 };
 
 type Say = (line: string) => void;
@@ -54,9 +56,11 @@ export type Result = Record<Wrong, number> & {
 export type Run = { result: Result; isClean: boolean; findings: Findings };
 
 const quietMs = 120_000;
+/** Five deaths take a minute, so few seeds bring the picture that takes its worker down. */
+const deadlyEvery = 10;
 
-/** Runs it; what went wrong is in the result. Its folder is kept when something did. `spoil` may change what is judged. */
-export async function runOnce(options: RunOptions, spoil: (seen: Snapshot) => Snapshot = (seen) => seen): Promise<Run> {
+/** Runs it; what went wrong is in the result. Its folder is kept when something did. */
+export async function runOnce(options: RunOptions): Promise<Run> {
   const { profile, seed } = options;
   const begun = performance.now();
   const say = (line: string): void => options.say(`${((performance.now() - begun) / 1_000).toFixed(1)} s: ${line}`);
@@ -64,7 +68,8 @@ export async function runOnce(options: RunOptions, spoil: (seen: Snapshot) => Sn
   await using place = openPlace(folder);
   const servers = await startServers(profile);
   place.closers.push(servers.stop);
-  const outside = await openOutside(async () => {});
+  const killing: { town?: Town } = {};
+  const outside = await openOutside(async () => killing.town && killHolder(killing.town));
   place.closers.push(outside.stop);
   const disk = canMount ? openDisk(filesIn(folder)) : undefined;
   if (disk) place.closers.push(async () => disk.stop());
@@ -78,14 +83,17 @@ export async function runOnce(options: RunOptions, spoil: (seen: Snapshot) => Sn
 
   say('all processes are ready');
   const town: Town = { house, servers, disk };
+  killing.town = town;
   const { passed, surprises } = await breakThings({ ...options, say }, town, { outside, ledger });
   say('every request has its answer');
   surprises.push(...(await calmDown(town, followers, say)));
   const placeOfData = { databaseUrl: servers.database?.url ?? '', dataDir: folder, storage: filesIn(folder) };
   say('all processes have ended');
-  const snapshot = spoil(await takeSnapshot(placeOfData));
+  const snapshot = await takeSnapshot(placeOfData);
   const { arrived, forged } = outside;
-  const findings = await judge(snapshot, { entries: ledger.entries, followers: followers.all, arrived, forged });
+  const witnesses = { entries: ledger.entries, followers: followers.all, arrived, forged };
+  const findings = await judge(snapshot, witnesses);
+  await options.inspect?.(snapshot, witnesses);
   for (const each of surprises) findings.add('surprises', each);
   const recovery = recoveriesOf(passed, snapshot.images);
   const result: Result = {
@@ -119,7 +127,8 @@ async function breakThings(
     only,
     can: (kind) => kind !== 'fill the disk' || town.disk !== undefined,
   });
-  const load = startLoad({ urls: house.urls, outside, ledger, servers, seed, ms, images });
+  const deadly = seed % deadlyEvery === 0 && (!only || only.includes(13));
+  const load = startLoad({ urls: house.urls, outside, ledger, servers, seed, ms, images, deadly });
   const passed: Passed[] = [];
   const surprises: string[] = [];
   const inflicted = plan.map(async (fault) => {

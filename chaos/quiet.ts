@@ -10,19 +10,21 @@ const open = `select
   + (select count(*) from deliveries where state in ('queued', 'sending'))
   + (select count(*) from events where seq is null) as left`;
 
-/** How much is left to do when nothing more changes, or `ms` have passed. */
+/** How much is left to do when that has not changed for `ms`; 0 as soon as there is nothing. A busy machine is no fault. */
 export async function untilQuiet(
   servers: Servers,
   urls: string[],
   { ms, say }: { ms: number; say: (line: string) => void },
 ): Promise<number> {
   let left = Number.NaN;
-  const until = performance.now() + ms;
-  for (let turn = 1; performance.now() < until; turn += 1, await sleep(250)) {
+  let changedAt = performance.now();
+  for (let turn = 1; performance.now() - changedAt < ms; turn += 1, await sleep(250)) {
     if (turn % 40 === 0) say(`${left} things are to be done`);
     const count = servers.database ? leftInDatabase(servers) : leftByApi(urls);
-    left = await count.catch(() => Number.NaN);
-    if (left === 0) return 0;
+    const now = await count.catch(() => Number.NaN);
+    if (now === 0) return 0;
+    if (now !== left && !Number.isNaN(now)) changedAt = performance.now();
+    left = now;
   }
   return left;
 }

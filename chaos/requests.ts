@@ -2,7 +2,7 @@
 
 import type { Act, Order } from './ledger.ts';
 import type { Outside } from './outside.ts';
-import { pictureOf } from './pictures.ts';
+import { killerNumber, pictureOf } from './pictures.ts';
 
 export type Request = {
   method: 'POST' | 'DELETE';
@@ -13,8 +13,9 @@ export type Request = {
 };
 
 /** Numbers of the pictures of an order, in the order of their positions. */
-export function numbersOf({ first, count }: Order): number[] {
-  return Array.from({ length: count }, (_, at) => first + at);
+export function numbersOf({ first, count, deadly }: Order): number[] {
+  const numbers = Array.from({ length: count }, (_, at) => first + at);
+  return deadly ? numbers.with(Math.floor(count / 2), killerNumber) : numbers;
 }
 
 /** Uploads are judged when they arrive, so a form holds only pictures that are some. */

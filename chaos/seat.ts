@@ -36,7 +36,7 @@ const lastLines = 30;
 export function openSeat({ name, role, product, left }: SeatOptions): Seat {
   let holder: Product | undefined;
   let ready = false;
-  let wanted = true;
+  const leaving = new AbortController();
   let asked = false;
 
   const start = (): Promise<Product> => {
@@ -45,7 +45,7 @@ export function openSeat({ name, role, product, left }: SeatOptions): Seat {
     return startProduct({ ...product, onSpawn, args: role === 'api' ? ['serve', '--no-worker'] : ['serve'] });
   };
   const hold = async (): Promise<void> => {
-    while (wanted) {
+    while (!leaving.signal.aborted) {
       let wasReady = false;
       try {
         const started = await start();
@@ -59,7 +59,7 @@ export function openSeat({ name, role, product, left }: SeatOptions): Seat {
       const why = asked ? 'asked' : wasReady ? 'by itself' : 'failed';
       left({ seat: name, why, code: (await holder?.end('SIGKILL')) ?? null, said: tailOf(holder) });
       asked = false;
-      if (wanted) await sleep(comesBackMs);
+      if (!leaving.signal.aborted) await sleep(comesBackMs);
     }
   };
   const held = hold();
@@ -83,7 +83,7 @@ export function openSeat({ name, role, product, left }: SeatOptions): Seat {
       resume(frozen);
     },
     async leave(signal) {
-      wanted = false;
+      leaving.abort();
       const code = await end(signal);
       await held;
       return code;
