@@ -4,11 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { cancelBatch, deleteBatch, retryBatch } from '../src/batches/change.ts';
 import { claimChore, runChore } from '../src/batches/chores.ts';
 import { newId } from '../src/batches/ids.ts';
+import { chunkOfImages, insertChunk } from '../src/batches/insert.ts';
 import { receiveCatalog } from '../src/batches/intake.ts';
 import { productPages } from '../src/batches/read-output.ts';
 import { enterWorker } from '../src/batches/reap.ts';
 import { onEachDatabase } from './support/databases.ts';
-import { ended, failure, openHouse, success, type House } from './support/house.ts';
+import { ended, failure, imagesOf, openHouse, success, type House } from './support/house.ts';
 
 const header = 'S. No.,Product Name,Input Image Urls\n';
 const never = new AbortController().signal;
@@ -83,6 +84,41 @@ onEachDatabase((engine) => {
       expect(images.map((image) => image.position)).toEqual(Array.from({ length: 6_000 }, (_, n) => n + 1));
       await runChore(house.app, held!, never);
       expect((await house.images(batch.id)).length).toBe(6_000);
+    });
+
+    test('inserts a chunk once, however often it comes, and none out of its order', async () => {
+      await using house = await openHouse(engine);
+      const batch = await submitCatalog(house, manyRows(600));
+      const worker = newId();
+      await enterWorker(house.app, { id: worker, version: 'test', slots: 1 });
+      const { claims } = (await claimChore(house.app, worker))!;
+      const chunk = chunkOfImages(imagesOf(3));
+      const place = { batchId: batch.id, worker, claims, row: 0, nextRow: 3, position: 0, attempts: 5 };
+      const insert = (more: Partial<typeof place>) =>
+        house.app.db.transaction((tx) => insertChunk(tx, chunk, { ...place, ...more }));
+      expect(await insert({})).toEqual({ ended: 0 });
+      expect(await insert({})).toBeUndefined();
+      expect(await insert({ row: 6, nextRow: 9, position: 6 })).toBeUndefined();
+      expect(await insert({ row: 3, nextRow: 6, position: 3 })).toEqual({ ended: 0 });
+      expect((await house.images(batch.id)).length).toBe(6);
+    });
+
+    test('is not closed between two chunks, however fast its first images end', async () => {
+      await using house = await openHouse(engine);
+      const batch = await submitCatalog(house, manyRows(600));
+      const worker = newId();
+      await enterWorker(house.app, { id: worker, version: 'test', slots: 1 });
+      const chore = (await claimChore(house.app, worker))!;
+      // Rows may have been deleted by hand meanwhile: then the first chunk alone seems to be everything.
+      await house.app.db.query.updateTable('batches').set({ total: 2 }).where('id', '=', batch.id).execute();
+      const place = { batchId: batch.id, worker, claims: chore.claims, row: 0, nextRow: 1, position: 0, attempts: 5 };
+      await house.app.db.transaction((tx) => insertChunk(tx, chunkOfImages(imagesOf(2)), place));
+      const items = await house.claimAs(worker);
+      await house.settleAs(
+        worker,
+        items.map((item) => ended(item, success())),
+      );
+      expect(await house.batch(batch.id)).toMatchObject({ state: 'expanding', counts: { succeeded: 2 } });
     });
 
     test('closes at once a batch in which nothing can be fetched', async () => {

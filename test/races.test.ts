@@ -7,6 +7,7 @@ import { cancelBatch, retryBatch } from '../src/batches/change.ts';
 import { claimChore, releaseChore, runChore } from '../src/batches/chores.ts';
 import { newId } from '../src/batches/ids.ts';
 import { closeStragglers, enterWorker } from '../src/batches/reap.ts';
+import { settleImages } from '../src/batches/settle.ts';
 import { openSettling } from '../src/batches/settling.ts';
 import { catalogRows, cutConnections, doChore, findMistakes, never, submitCatalog } from './support/batches.ts';
 import { databaseEngines } from './support/databases.ts';
@@ -79,6 +80,28 @@ describe.skipIf(!databaseEngines.includes('postgres'))('races on PostgreSQL', ()
     expect(repeats).toBeLessThanOrEqual(2);
     await closeStragglers(house.app);
     expect(await house.batch(id)).toMatchObject({ counts: { total: 0, failed: 0 } });
+  });
+
+  test('settles that meet in many batches wait for each other in one order, without a deadlock', async () => {
+    await using house = await openHouse('postgres');
+    const [rounds, workers] = [15, 5];
+    for (let n = 0; n < 20; n += 1) await house.submitMany(rounds * workers);
+    let runs = 0;
+    const app = { ...house.app, db: { ...house.app.db, transaction: countRuns(house, () => (runs += 1)) } };
+    const work = async () => {
+      const worker = newId();
+      for (let round = 0; round < rounds; round += 1) {
+        const claimed = await house.claimAs(worker, 20, [1, 1]);
+        await settleImages(
+          app,
+          worker,
+          claimed.map((item) => ended(item, success())),
+        );
+      }
+    };
+    await Promise.all(Array.from({ length: workers }, work));
+    // A deadlock would cost one of the two its work, and the database would run it again.
+    expect(runs).toBe(rounds * workers);
   });
 
   test('an expansion whose connections are cut again and again inserts every row once', async () => {

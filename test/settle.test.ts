@@ -1,8 +1,11 @@
 // How images end: fenced, counted, told once, and the last one closes the batch.
 
 import { describe, expect, test } from 'vitest';
-import { newId } from '../src/batches/ids.ts';
+import { newFileName, newId } from '../src/batches/ids.ts';
 import { reapSilentWorkers } from '../src/batches/reap.ts';
+import { openSettling } from '../src/batches/settling.ts';
+import { keyOf } from '../src/storage/storage.ts';
+import { never } from './support/batches.ts';
 import { onEachDatabase } from './support/databases.ts';
 import { ended, failure, openHouse, retry, success } from './support/house.ts';
 
@@ -102,6 +105,19 @@ onEachDatabase((engine) => {
       expect(await house.batch(batch.id)).toMatchObject({ state: 'succeeded', counts: { succeeded: 1, failed: 0 } });
     });
 
+    test('takes no result of another worker, nor of an earlier try of the same one', async () => {
+      await using house = await openHouse(engine);
+      const [worker, stranger] = [newId(), newId()];
+      await house.submitMany(1);
+      const [early] = await house.claimAs(worker, 1);
+      expect(await house.settleAs(stranger, [ended(early!, success())])).toEqual(new Set());
+      await house.settleAs(worker, [ended(early!, retry('timeout', 0))]);
+      const [late] = await house.claimAs(worker, 1);
+      expect(await house.settleAs(worker, [ended(early!, success())])).toEqual(new Set());
+      expect(await house.image(early!.id)).toMatchObject({ state: 'running' });
+      expect(await house.settleAs(worker, [ended(late!, success())])).toEqual(new Set([late!.id]));
+    });
+
     test('counts a repeated settle once', async () => {
       await using house = await openHouse(engine);
       const worker = newId();
@@ -146,6 +162,31 @@ onEachDatabase((engine) => {
         await house.settleAs(worker, [ended(item!, outcome)]);
         expect(await house.image(item!.id)).toMatchObject({ state: 'queued', attempts_left: 5 });
       }
+    });
+
+    test('whose answer got lost keeps its files, and a void one leaves none', async () => {
+      await using house = await openHouse(engine);
+      const worker = newId();
+      await house.submitMany(2);
+      const [first, second] = await house.claimAs(worker, 2);
+      const [mine, void_] = [newFileName('jpg'), newFileName('jpg')];
+      for (const file of [mine, void_])
+        await house.app.storage.put(keyOf(file), Buffer.from('x'), { type: 'image/jpeg' });
+      let lost = 1;
+      const transaction: typeof house.app.db.transaction = async (...all) => {
+        const result = await house.app.db.transaction(...all);
+        if (lost-- > 0) throw new Error('the connection is gone');
+        return result;
+      };
+      const app = { ...house.app, db: { ...house.app.db, transaction } };
+      const settling = openSettling(app, { worker, dead: never, leaving: never });
+      await settling.settle(first!, success({ file: mine }));
+      await settling.settle({ ...second!, attempt: 9 }, success({ file: void_ }));
+      expect(await house.image(first!.id)).toMatchObject({ state: 'succeeded' });
+      expect(await house.app.storage.open(keyOf(void_))).toBeUndefined();
+      const kept = await house.app.storage.open(keyOf(mine));
+      expect(kept?.bytes).toBe(1);
+      kept?.body.destroy();
     });
 
     test('puts an image back whose shared file was swept meanwhile', async () => {

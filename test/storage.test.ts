@@ -2,7 +2,8 @@
 
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, rm, symlink, utimes, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -34,6 +35,34 @@ describe('disk', () => {
     await storage.put(aKey(), Buffer.from('x'), image);
     await expect(storage.put(aKey(), failing(), image)).rejects.toThrow('cut');
     expect(await readdir(join(folder, 'files/tmp'))).toEqual([]);
+    await storage.close();
+  });
+
+  test('forces the bytes to disk before they get their name, and then the folder', async () => {
+    const storage = await openHere();
+    const key = aKey();
+    const path = join(folder, 'files', key);
+    const file = await open(join(folder, 'files'), 'r');
+    const forcing = Object.getPrototypeOf(file) as FileHandle;
+    await file.close();
+    const { datasync, sync } = forcing;
+    const order: string[] = [];
+    const note = (what: string) => order.push(`${what} ${existsSync(path) ? 'after' : 'before'} the rename`);
+    try {
+      forcing.datasync = async function (this: FileHandle) {
+        await datasync.call(this);
+        note('bytes');
+      };
+      forcing.sync = async function (this: FileHandle) {
+        note('folder');
+        await sync.call(this);
+      };
+      await storage.put(key, Buffer.from('x'), image);
+    } finally {
+      Object.assign(forcing, { datasync, sync });
+    }
+    expect(order).toContain('bytes before the rename');
+    expect(order.at(-1)).toBe('folder after the rename');
     await storage.close();
   });
 
