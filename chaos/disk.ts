@@ -22,6 +22,8 @@ export function openDisk(folder: string): Disk {
   mkdirSync(folder, { recursive: true });
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'darkroom-chaos', folder]);
   const ballast = join(folder, 'ballast');
+  const unmount = (): void => void execFileSync('umount', ['-l', folder]);
+  process.once('exit', unmount); // a run that is broken off leaves no disk behind
   return {
     async fill() {
       const file = await open(ballast, 'w');
@@ -35,6 +37,9 @@ export function openDisk(folder: string): Disk {
       }
     },
     empty: () => rm(ballast, { force: true }),
-    stop: () => void execFileSync('umount', ['-l', folder]),
+    stop() {
+      process.off('exit', unmount);
+      unmount();
+    },
   };
 }

@@ -54,6 +54,9 @@ async function run({ profile, seed }: Planned): Promise<boolean> {
   return isClean;
 }
 
+// Whatever was started ends with this process, and only an ordinary exit gives it the time to say so.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 if (values.report) await writeReport();
 else {
   const runs = await plannedRuns();
