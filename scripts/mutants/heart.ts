@@ -1,0 +1,201 @@
+// heart.ts — mutants of what gets lost, doubled or torn when it goes wrong: claims, settles, chores, workers, storage.
+
+import type { Mutant } from './mutant.ts';
+
+const settle = 'test/settle.test.ts';
+const chores = 'test/chores.test.ts';
+const relay = 'test/relay.test.ts';
+const races = 'test/races.test.ts';
+
+export const heart: Mutant[] = [
+  {
+    name: 'fence of a settle: the try',
+    file: 'src/batches/settle.ts',
+    find: 'join r on r.id = i.id and r.attempt = i.attempts',
+    replace: 'join r on r.id = i.id',
+    tests: [{ file: settle, name: 'nor of an earlier try of the same one' }],
+  },
+  {
+    name: 'fence of a settle: the worker',
+    file: 'src/batches/settle.ts',
+    find: "where i.worker = ${worker} and i.state = 'running'\n      order by i.id",
+    replace: "where i.state = 'running'\n      order by i.id",
+    tests: [{ file: settle, name: 'takes no result of another worker' }],
+  },
+  {
+    name: 'a repeated settle is void',
+    file: 'src/batches/settle.ts',
+    find: "where i.worker = ${worker} and i.state = 'running'\n      order by i.id",
+    replace: 'where i.worker = ${worker}\n      order by i.id',
+    tests: [{ file: settle, name: 'counts a repeated settle once' }],
+  },
+  {
+    name: 'a fault of our own house costs no try',
+    file: 'src/batches/settle.ts',
+    find: "attempts_left = i.attempts_left + case when d.done in ('release', 'park') then 1",
+    replace: "attempts_left = i.attempts_left + case when d.done in ('park') then 1",
+    tests: [{ file: settle, name: 'gives the attempt back for a fault of our own house' }],
+  },
+  {
+    name: 'files of a settle whose answer got lost stay',
+    file: 'src/batches/settling.ts',
+    find: '(await orphansOf(app, fresh)).map(keyOf)',
+    replace: 'fresh.map(keyOf)',
+    tests: [{ file: settle, name: 'whose answer got lost keeps its files' }],
+  },
+  {
+    name: 'run_at is null in start',
+    file: 'src/batches/claim.ts',
+    find: "state in ('queued', 'dispatched') and run_at is null\n        order by id",
+    replace: "state in ('queued', 'dispatched')\n        order by id",
+    tests: [{ file: relay, name: 'does not cut short the wait for the next try' }],
+  },
+  {
+    name: 'run_at is null in claim',
+    file: 'src/batches/claim.ts',
+    find: "where state = 'queued' and run_at is null and lane between",
+    replace: "where state = 'queued' and lane between",
+    tests: [{ file: settle, name: 'keeps a waiting image out of the queue until its time' }],
+  },
+  {
+    name: 'lock order: batches by id',
+    file: 'src/batches/end.ts',
+    find: 'select id from batches where id in (select id from r) order by id for update',
+    replace:
+      'select id from batches where id in (select id from r) order by md5(id::text || txid_current()) for update',
+    tests: [{ file: races, name: 'settles that meet in many batches' }],
+  },
+  {
+    name: 'lock order: images before batches',
+    file: 'src/batches/retry.ts',
+    find: '// Images before batches: a deletion by hand holds its images while it waits for their batch.',
+    replace: 'await sql`select id from batches where id = ${batchId} for update`.execute(tx);',
+    tests: [{ file: races, name: 'a retry and a deletion by hand that meet' }],
+  },
+  {
+    name: 'second statement of the sweep',
+    file: 'src/batches/sweep.ts',
+    find: 'await sql`select name from files where name = any(${names}::text[]) order by name for update`.execute(tx);',
+    replace: '',
+    tests: [{ file: 'test/sweep.test.ts', name: '60 races of reuse against the sweep' }],
+  },
+  {
+    name: 'the sweep asks for users',
+    file: 'src/batches/sweep.ts',
+    find: 'and not exists (select 1 from renditions where file = f.name)',
+    replace: '',
+    tests: [{ file: 'test/sweep.test.ts', name: 'removes the object and the row of what nobody uses' }],
+  },
+  {
+    name: 'numbering of events in the order of commits',
+    file: 'src/batches/journal.ts',
+    find: 'await sql`select pg_advisory_xact_lock(${journalLock})`.execute(tx);\n  await sql`\n    insert into events (seq, batch_id, owner, generation, type, images',
+    replace: 'await sql`\n    insert into events (seq, batch_id, owner, generation, type, images',
+    tests: [{ file: 'test/journal.test.ts', name: 'a follower reading by number during four writers' }],
+  },
+  {
+    name: "the reaper's grace",
+    file: 'src/batches/housekeeping.ts',
+    find: "if (app.db.engine === 'pglite' || heart.steadyMs() > silentMs) await",
+    replace: 'await',
+    tests: [{ file: 'test/housekeeping.test.ts', name: 'declares nobody dead before its own heart' }],
+  },
+  {
+    name: 'lane 2 for what a lost worker held',
+    file: 'src/batches/reap.ts',
+    find: 'strikes = strikes + 1, lane = 2, turn =',
+    replace: 'strikes = strikes + 1, turn =',
+    tests: [{ file: 'test/reap.test.ts', name: 'hands out again what a dead worker held' }],
+  },
+  {
+    name: 'one suspect at a time',
+    file: 'src/batches/pipeline.ts',
+    find: 'suspects: 1 - suspects.length',
+    replace: 'suspects: 3 - suspects.length',
+    tests: [{ file: 'test/housekeeping.test.ts', name: 'suspects are worked on one at a time' }],
+  },
+  {
+    name: 'a lost worker costs no try',
+    file: 'src/batches/reap.ts',
+    find: 'extract(epoch from clock_timestamp()) * 1000, attempts_left = attempts_left + 1,',
+    replace: 'extract(epoch from clock_timestamp()) * 1000,',
+    tests: [{ file: 'test/reap.test.ts', name: 'hands out again what a dead worker held' }],
+  },
+  {
+    name: 'cursor of a chunk',
+    file: 'src/batches/insert.ts',
+    find: "'expand'}::text and chore_row = ${place.row}",
+    replace: "'expand'}::text",
+    tests: [{ file: chores, name: 'inserts a chunk once' }],
+  },
+  {
+    name: 'fence of a chore',
+    file: 'src/batches/insert.ts',
+    find: 'and claims = ${place.claims} and worker is not distinct from ${place.worker}::text',
+    replace: '',
+    tests: [{ file: chores, name: 'inserts a chunk once' }],
+  },
+  {
+    name: 'barred close during expand and retry',
+    file: 'src/batches/close.ts',
+    find: "and (chore is null or chore = 'cancel') and",
+    replace: 'and',
+    tests: [{ file: chores, name: 'is not closed between two chunks' }],
+  },
+  {
+    name: 'what is put back into a canceled batch is canceled',
+    file: 'src/batches/settle.ts',
+    find: '[...ended, ...(await cancelPutBack(tx, rows))]',
+    replace: 'ended',
+    tests: [{ file: chores, name: 'cancels what a running image would have put back' }],
+  },
+  {
+    name: 'lost tickets',
+    file: 'src/batches/relay.ts',
+    find: 'dry.push(lane);',
+    replace: 'continue;',
+    tests: [{ file: relay, name: 'is found after five seconds when its lane is empty' }],
+  },
+  {
+    name: 'tickets that were not confirmed',
+    file: 'src/batches/relay.ts',
+    find: '    await putBack(\n      app,\n      tickets.map(({ id }) => id),\n    );\n    throw',
+    replace: '    throw',
+    tests: [{ file: relay, name: 'what the broker does not confirm' }],
+  },
+  {
+    name: 'rename into place',
+    file: 'src/storage/disk.ts',
+    find: 'const partial = join(temporary, randomUUID());',
+    replace: 'const partial = join(root, place, name);\n    await mkdir(join(root, place), { recursive: true });',
+    tests: [{ file: 'test/storage.test.ts', name: 'shows nothing under the key until put has ended' }],
+  },
+  {
+    name: 'bytes on disk before the rename',
+    file: 'src/storage/disk.ts',
+    find: '    await handle.datasync();\n',
+    replace: '',
+    tests: [{ file: 'test/storage.test.ts', name: 'forces the bytes to disk' }],
+  },
+  {
+    name: 'the folder on disk after the rename',
+    file: 'src/storage/disk.ts',
+    find: '      await sync(join(root, place));\n',
+    replace: '      void sync;\n',
+    tests: [{ file: 'test/storage.test.ts', name: 'forces the bytes to disk' }],
+  },
+  {
+    name: 'counters after a deletion by hand',
+    file: 'src/db/migrations/0001-triggers.ts',
+    find: '      succeeded = greatest(b.succeeded - g.succeeded, 0),\n',
+    replace: '',
+    tests: [{ file: 'test/triggers.test.ts', name: 'deleting some images takes exactly those' }],
+  },
+  {
+    name: 'a stopped owner of the directory is alive',
+    file: 'src/db/lock.ts',
+    find: "heard === 'candidate' ? heard : 'silent'));",
+    replace: "heard === 'candidate' ? heard : 'dead'));",
+    tests: [{ file: 'test/lock.test.ts', name: 'a stopped owner counts as alive' }],
+  },
+];
