@@ -17,10 +17,10 @@ import {
   cpuRow,
   engineRow,
   idsOf,
-  jobsRow,
   recompressionRows,
   linesRow,
   seededRow,
+  singleRow,
 } from './lib/peer-rows.ts';
 import { startPeer } from './lib/peer-start.ts';
 import { postgresMissing } from './lib/postgres.ts';
@@ -103,12 +103,15 @@ async function ofOperation(stage: Stage, name: PeerName, operation: Operation): 
   });
 }
 
-/** 1x1 PNGs, so that what remains is what a job costs: as a request for each, and as the lines of one catalog. */
+/**
+ * 1x1 PNGs, so that what remains is what a job costs: as the lines of one catalog, as in T13, and with a request for each.
+ * Nobody writes a line of log for each request.
+ */
 async function ofJobs(stage: Stage, name: PeerName, count: number): Promise<Row[]> {
   const operation = operationOf('a');
   const { host } = await stage.source();
   const sides = {
-    house: () => startHouse(stage, operation),
+    house: () => startHouse(stage, operation, { DARKROOM_LOG_LEVEL: 'warn' }),
     tuned: () => startPeer(stage, name, { operation: 'a', profile: 'tuned' }),
   };
   return contest(stage, [`T14-${name}`], sides, async ({ house, tuned }) => {
@@ -116,9 +119,9 @@ async function ofJobs(stage: Stage, name: PeerName, count: number): Promise<Row[
       const numbers = Array.from({ length: round < 0 ? Math.ceil(count / 5) : count }, (_, number) => number);
       return send(numbers.map((number) => `http://${host}/${salt}-${round}-${number}/tiny.png`));
     };
-    const jobs = await inTurns(stage, { house: lap(house.jobs, 'jobs'), tuned: lap(tuned.jobs, name) });
-    const lines = await inTurns(stage, { house: lap(house.catalog, 'lines'), tuned: lap(tuned.catalog, name) });
-    return [jobsRow(name, jobs.laps, jobs.noise), linesRow(name, lines.laps, lines.noise)];
+    const lines = await inTurns(stage, { house: lap(house.catalog, 'lines'), tuned: lap(tuned.catalog, 'lines') });
+    const single = await inTurns(stage, { house: lap(house.jobs, 'single'), tuned: lap(tuned.jobs, 'single') });
+    return [linesRow(name, lines.laps, lines.noise), singleRow(name, single.laps, single.noise)];
   });
 }
 

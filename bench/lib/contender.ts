@@ -23,9 +23,13 @@ export const lookMs = { catalog: 15, jobs: 250 };
 const requestsAtOnce = 16;
 
 /** Darkroom as shipped, on PostgreSQL as the peers are; undefined where that is not installed. */
-export async function startHouse(stage: Stage, operation: Operation): Promise<Contender | undefined> {
-  const settings = { DARKROOM_PIPELINE: operation.pipeline, DARKROOM_EFFORT: operation.effort };
-  const server = await startDarkroom(stage, 'postgres', settings);
+export async function startHouse(
+  stage: Stage,
+  operation: Operation,
+  settings: Record<string, string> = {},
+): Promise<Contender | undefined> {
+  const shipped = { DARKROOM_PIPELINE: operation.pipeline, DARKROOM_EFFORT: operation.effort };
+  const server = await startDarkroom(stage, 'postgres', { ...shipped, ...settings });
   if (!server?.postgres) return undefined;
   const { postgres, url } = server;
   let last = '';
