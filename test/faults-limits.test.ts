@@ -42,7 +42,7 @@ for (const trouble of troubles)
         for (let round = 0; round < rounds; round += 1) {
           const from = round * imagesPerRound + 1;
           ids.push(await house.submit(numbers(imagesPerRound, from).map(gallery.url)));
-          await someDone(house, from + 5);
+          await expect.poll(() => done(house), patience).toBeGreaterThanOrEqual(from + 5);
           await disk.spoil(trouble);
           const refused = await untilRefused(house, gallery.url(1));
           ids.push(...refused);
@@ -101,10 +101,7 @@ test.skipIf(!canRun)(
   },
 );
 
-const someDone = (house: Cluster, count: number) =>
-  expect
-    .poll(async () => (await house.ask(`select 1 from images where state = 'succeeded'`)).length, patience)
-    .toBeGreaterThanOrEqual(count);
+const done = async (house: Cluster) => (await house.ask(`select 1 from images where state = 'succeeded'`)).length;
 
 const inHand = async (house: Cluster) => (await house.ask(`select 1 from images where state = 'running'`)).length;
 

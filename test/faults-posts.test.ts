@@ -134,7 +134,7 @@ describe.skipIf(!databaseEngines.includes('postgres'))('what was committed witho
       tellFigures(`fault 57, ${single} of ${rounds} keys with one batch`, { rounds, lost: rounds - single });
       await allWell();
       // Catalogs of those who were killed between storing and committing are left to the scrub.
-      await house.scrub();
+      await house.tidy();
       expect(await house.orphans()).toEqual([]);
       expect(await house.missing()).toEqual([]);
     },

@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { expect } from 'vitest';
-import { scrubStorage } from '../../src/batches/sweep.ts';
+import { dropUnusedUploads } from '../../src/batches/prune-sources.ts';
+import { emptyTrash, scrubStorage } from '../../src/batches/sweep.ts';
 import type { Database } from '../../src/db/database.ts';
 import { openDatabase } from '../../src/db/open.ts';
 import { openStorage } from '../../src/storage/index.ts';
-import { findMistakes } from './batches.ts';
+import { findMistakes, never } from './batches.ts';
 import { silent } from './databases.ts';
 import { freePort, startProduct, startWorker, type Product } from './product.ts';
 
@@ -132,16 +133,22 @@ export async function openCluster({ databaseUrl, env: given, files: named }: Clu
       const stored = entries.filter((entry) => entry.isFile() && !entry.parentPath.endsWith('/tmp'));
       return stored.map(({ name }) => name).filter((name) => !known.has(name));
     },
-    /** Compares storage with the tables as the weekly scrub does, and spares nothing for being new. */
-    async scrub(): Promise<void> {
+    /** Does what the housekeeping of some days does: drops uploads that nobody used, and objects that no row knows. */
+    async tidy(): Promise<void> {
+      await ask(`update files set created_at = created_at - interval '25 hours'`);
       const storage = await openStorage({ url: `file:${files}`, dataDir, diskFloor: 0, log: silent });
-      await within((db) => scrubStorage({ db, storage }, new AbortController().signal, -1_000));
+      await within(async (db) => {
+        await dropUnusedUploads({ db }, never);
+        await emptyTrash({ db, storage }, never);
+        await scrubStorage({ db, storage }, never, -1_000);
+      });
       await storage.close();
     },
-    /** Files of succeeded images that are not in storage as their rows say. */
-    async missing(): Promise<string[]> {
+    /** Files of that kind that are not in storage as their rows say. */
+    async missing(kind: 'source' | 'result' = 'result'): Promise<string[]> {
       const rows = await ask<{ file: string; sha256: Buffer }>(
-        'select f.name as file, f.sha256 from renditions r join files f on f.name = r.file',
+        'select name as file, sha256 from files where kind = $1 and gone_at is null',
+        [kind],
       );
       const entries = readdirSync(files, { recursive: true, withFileTypes: true });
       const paths = new Map(entries.map((entry) => [entry.name, join(entry.parentPath, entry.name)]));
