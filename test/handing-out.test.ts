@@ -1,9 +1,8 @@
 // handing-out.test.ts — one suite over every queue engine.
 
 import { afterAll, beforeAll, describe } from 'vitest';
+import { brokerEngines, openBroker } from './support/brokers.ts';
 import { databaseEngines } from './support/databases.ts';
-import { rabbitmqProgram, startRabbitmq } from './support/rabbitmq.ts';
-import { redisProgram, startRedis, type Broker } from './support/redis.ts';
 import { handingOutSuite } from './suites/handing-out.ts';
 
 const postgres = databaseEngines.includes('postgres');
@@ -16,16 +15,11 @@ describe.skipIf(!postgres)('PostgreSQL', () => {
   handingOutSuite({ database: 'postgres', carriesTickets: false, queueUrl: () => '' });
 });
 
-const brokers = [
-  { name: 'Redis', program: redisProgram, start: startRedis },
-  { name: 'RabbitMQ', program: rabbitmqProgram, start: startRabbitmq },
-];
-
-for (const { name, program, start } of brokers)
-  describe.skipIf(!program || !postgres)(`PostgreSQL with ${name}`, () => {
-    let broker: Broker;
+for (const engine of brokerEngines)
+  describe.skipIf(!(engine.given || engine.program) || !postgres)(`PostgreSQL with ${engine.name}`, () => {
+    let broker: Awaited<ReturnType<typeof openBroker>>;
     beforeAll(async () => {
-      broker = await start();
+      broker = await openBroker(engine);
     });
     afterAll(() => broker?.stop());
     handingOutSuite({ database: 'postgres', carriesTickets: true, queueUrl: () => broker.url });

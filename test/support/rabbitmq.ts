@@ -13,6 +13,9 @@ import type { Broker } from './redis.ts';
 /** Undefined where it is not installed. Debian's own command on PATH changes the user; the real one lies behind it. */
 export const rabbitmqProgram = findProgram(['rabbitmq-server'], ['/usr/lib/rabbitmq/bin']);
 
+/** One that somebody else runs, for tests that leave it alive; '' when there is none. */
+export const givenRabbitmq = process.env.DARKROOM_TEST_RABBITMQ_URL ?? '';
+
 export async function startRabbitmq({ parent = tmpdir() } = {}): Promise<Broker> {
   const folder = mkdtempSync(join(parent, 'darkroom-rabbitmq-'));
   const [port, distribution, names] = [await freePort(), await freePort(), await freePort()];

@@ -12,6 +12,9 @@ type Place = { parent?: string; more?: Record<string, string> };
 /** Undefined where it is not installed. */
 export const redisProgram = findProgram(['redis-server', 'valkey-server']);
 
+/** One that somebody else runs, for tests that leave it alive; '' when there is none. */
+export const givenRedis = process.env.DARKROOM_TEST_REDIS_URL ?? '';
+
 /** Keeps its log, so that it may be killed and started again; `more` overrides its settings. */
 export async function startRedis({ parent = tmpdir(), more = {} }: Place = {}): Promise<Broker> {
   const port = await freePort();

@@ -7,8 +7,8 @@ import { execFileSync } from 'node:child_process';
 import type { TestProject } from 'vitest/node';
 import { findChromium } from './browser.ts';
 import { startPostgres, versionOf } from './postgres.ts';
-import { rabbitmqProgram } from './rabbitmq.ts';
-import { redisProgram } from './redis.ts';
+import { givenRabbitmq, rabbitmqProgram } from './rabbitmq.ts';
+import { givenRedis, redisProgram } from './redis.ts';
 
 declare module 'vitest' {
   // oxlint-disable-next-line typescript/consistent-type-definitions -- only an interface adds to Vitest's own
@@ -33,12 +33,12 @@ const services: Service[] = [
   },
   {
     name: 'Redis',
-    start: async () => foundProgram(redisProgram),
+    start: async () => foundProgram(redisProgram, givenRedis && 'DARKROOM_TEST_REDIS_URL'),
     install: 'Install it (Debian: apt-get install redis-server).',
   },
   {
     name: 'RabbitMQ',
-    start: async () => foundProgram(rabbitmqProgram),
+    start: async () => foundProgram(rabbitmqProgram, givenRabbitmq && 'DARKROOM_TEST_RABBITMQ_URL'),
     install: 'Install it (Debian: apt-get install rabbitmq-server).',
   },
   {
@@ -49,9 +49,11 @@ const services: Service[] = [
   },
 ];
 
-/** Only looked for: the files that need one start their own, and kill it. */
-function foundProgram(path: string | undefined): Running | undefined {
-  return path === undefined ? undefined : { url: path, source: path, version: 'there', stop: async () => {} };
+/** Only looked for: the files that need one start their own and kill it. `given` names one for those that do not. */
+function foundProgram(path: string | undefined, given: string): Running | undefined {
+  if (path === undefined) return undefined;
+  const source = given ? `${path}, and ${given} where it stays alive` : path;
+  return { url: path, source, version: 'there', stop: async () => {} };
 }
 
 /** Only looked for: the files that test the page start it themselves. */
