@@ -24,24 +24,26 @@ export type LoadOptions = {
 };
 
 export type Load = {
-  /** Resolves when every request has its answer; `false` when some had none until `ms` had passed. */
-  answered(ms: number): Promise<boolean>;
+  /** Resolves when every request has its answer, or `ms` have passed; tells which have none, and what was said last. */
+  answered(ms: number): Promise<string[]>;
   /** Answers that nobody expected. */
   strange: string[];
 };
 
-const patienceMs = 10_000;
+/** Longer than the product takes for anything on a machine that has other things to do as well. */
+const patienceMs = 30_000;
 
 export function startLoad(options: LoadOptions): Load {
   const { seed, ms } = options;
   const strange: string[] = [];
   const over = new AbortController();
+  const open = new Map<string, string>();
   const orders = planOrders(seeded(seed, 'orders'), options.images);
   if (options.deadly)
     orders.push({ key: 'deadly', kind: 'list', first: 5_000_001, count: 9, webhook: true, deadly: true });
   const sent = orders.map(async (order) => {
     // Dice of its own: what one order meets must not change what another one does.
-    const told = { strange, signal: over.signal, chance: seeded(seed, order.key) };
+    const told = { strange, open, signal: over.signal, chance: seeded(seed, order.key) };
     await sleep(order.deadly ? 0 : told.chance.between(0, ms)); // five deaths take their time
     const id = await sendOrder(options, order, told);
     if (id !== undefined) await changeMind(options, { order, id }, told);
@@ -50,11 +52,10 @@ export function startLoad(options: LoadOptions): Load {
   return {
     strange,
     async answered(withinMs) {
-      const late = sleep(withinMs, 'late' as const, { ref: false });
-      const isDone = (await Promise.race([all, late])) !== 'late';
+      await Promise.race([all, sleep(withinMs, undefined, { ref: false })]);
       over.abort();
       await all;
-      return isDone;
+      return [...open].map(([request, last]) => `${request} has no answer; the last word was ${last}`);
     },
   };
 }
@@ -86,7 +87,7 @@ function planOrders(chance: Chance, images: number): Order[] {
   return orders;
 }
 
-type Told = { strange: string[]; signal: AbortSignal; chance: Chance };
+type Told = { strange: string[]; open: Map<string, string>; signal: AbortSignal; chance: Chance };
 
 async function sendOrder(options: LoadOptions, order: Order, told: Told): Promise<string | undefined> {
   const request = orderRequest(order, options.outside);
@@ -156,18 +157,26 @@ async function deleteRows(
 type Answer = { status: number; body: Record<string, unknown> };
 
 /** Asks until there is an answer that is one. Undefined when `signal` aborted before. */
-async function insist({ urls }: LoadOptions, request: Request, { signal, chance }: Told): Promise<Answer | undefined> {
+async function insist({ urls }: LoadOptions, request: Request, told: Told): Promise<Answer | undefined> {
+  const { signal, chance, open } = told;
+  const name = `${request.method} ${request.path} ${request.headers['idempotency-key']}`;
+  open.set(name, 'nothing');
   while (!signal.aborted) {
     const answer = await askOnce(chance.oneOf(urls), request, signal);
-    const isLater = !answer || answer.status >= 500 || answer.status === 429 || answer.body.code === inProgress;
-    if (!isLater) return answer;
+    const isLater =
+      'fault' in answer || answer.status >= 500 || answer.status === 429 || answer.body.code === inProgress;
+    if (!isLater) {
+      open.delete(name);
+      return answer;
+    }
+    if (!signal.aborted) open.set(name, JSON.stringify(answer));
     await sleep(chance.between(200, 900));
   }
   return undefined;
 }
 const inProgress = 'idempotency_in_progress';
 
-async function askOnce(base: string, request: Request, signal: AbortSignal): Promise<Answer | undefined> {
+async function askOnce(base: string, request: Request, signal: AbortSignal): Promise<Answer | { fault: string }> {
   const { method, path, body, headers } = request;
   try {
     const response = await fetch(base + path, {
@@ -179,7 +188,8 @@ async function askOnce(base: string, request: Request, signal: AbortSignal): Pro
     const text = await response.text();
     const parsed = text === '' ? {} : (JSON.parse(text) as Record<string, unknown> & { detail?: unknown });
     return { status: response.status, body: parsed };
-  } catch {
-    return undefined; // cut, refused, reset, or no JSON because it was cut
+  } catch (error) {
+    const { message, cause } = error as Error;
+    return { fault: `${message} ${String(cause ?? '')}` }; // cut, refused, reset, or no JSON because it was cut
   }
 }
