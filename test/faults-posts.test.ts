@@ -3,7 +3,7 @@
 // Wakes never arrive here: the database's pg_notify says nothing. DARKROOM_TEST_ROUNDS=20 makes the long run.
 
 import { Client } from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { catalogForm, numbers, openCluster, type Cluster } from './support/cluster.ts';
 import { databaseEngines, emptyPostgres } from './support/databases.ts';
 import { rounds, tellFigures } from './support/figures.ts';
@@ -29,6 +29,14 @@ describe.skipIf(!databaseEngines.includes('postgres'))('what was committed witho
     house = await openCluster({ databaseUrl: postgres.url, env });
     await house.hire();
   }, 120_000);
+  // Whoever failed may have left it dead.
+  beforeEach(async () => {
+    const isAlive = await fetch(`${house.api.url}/livez`).then(
+      () => true,
+      () => false,
+    );
+    if (!isAlive) await house.serveAgain();
+  });
   afterAll(async () => {
     await house?.[Symbol.asyncDispose]();
     await line?.[Symbol.asyncDispose]();
