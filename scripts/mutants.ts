@@ -24,6 +24,8 @@ const postgres = await startPostgres();
 if (!postgres) throw new Error('There is no PostgreSQL, and half of the mutants live in its statements.');
 const env = { DARKROOM_TEST_POSTGRES_URL: postgres.url, DARKROOM_TEST_STRICT: '', CI: '' };
 const trees = Array.from({ length: Math.min(availableParallelism(), chosen.length) }, () => copyTree(root, env));
+process.once('exit', () => trees.forEach((tree) => tree.remove()));
+process.once('SIGINT', () => process.exit(130)); // the tests hear it by themselves
 try {
   const began = performance.now();
   const broken = await testsBrokenWithout(trees[0]!);
@@ -34,7 +36,6 @@ try {
   say(`\n${results.length} mutants, ${alive.length} alive, ${Math.round((performance.now() - began) / 1000)} s`);
   process.exitCode = broken.length + alive.length > 0 || results.length === 0 ? 1 : 0;
 } finally {
-  for (const tree of trees) tree.remove();
   await postgres.stop();
 }
 
