@@ -17,22 +17,23 @@ import { openHouse, type House } from './support/house.ts';
 
 const patience = { timeout: 20_000 };
 
-/** Housekeeping of a worker whose heart has beaten without a gap for `steadyMs()`. */
-function keepHouseOf(house: House, steadyMs: () => number) {
+/** Housekeeping of a worker whose heart has beaten without a gap for `steadyMs`. */
+function keepHouseOf(house: House) {
   const ending = new AbortController();
   // Of the way out and of the pipeline only this much is asked here.
   const egress = { hosts: openHosts({ connections: 8, now: () => Date.now() }) } as Egress;
   const pipeline = { held: () => [] as string[], settled: 0 } as unknown as Pipeline;
   const app = { ...house.app, queue: openDatabaseQueue(), egress } as unknown as App;
-  const heart = { steadyMs, done: Promise.resolve() };
+  const state = { steadyMs: 0 };
+  const heart = { steadyMs: () => state.steadyMs, done: Promise.resolve() };
   const options = { worker: newId(), pipeline, heart, bell: openBell(), log: silent, signal: ending.signal };
   const done = keepHouse(app, options);
-  return {
+  return Object.assign(state, {
     async [Symbol.asyncDispose]() {
       ending.abort();
       await done;
     },
-  };
+  });
 }
 
 // Embedded there is nobody else: whoever holds the directory is alone.
@@ -49,11 +50,10 @@ describe.skipIf(!databaseEngines.includes('postgres'))('a worker on PostgreSQL',
       await sql`update images set run_at = now() where batch_id = ${waiting.id}`.execute(house.app.db.query);
       await vi.waitFor(async () => expect((await house.images(waiting.id))[0]?.run_at).toBeNull(), patience);
     };
-    let steadyMs = 0;
-    await using _keeping = keepHouseOf(house, () => steadyMs);
+    await using keeping = keepHouseOf(house);
     for (let round = 0; round < 2; round += 1) await rounds();
     expect(await house.image(item!.id)).toMatchObject({ state: 'running', worker: silentOne, strikes: 0 });
-    steadyMs = 60_000;
+    keeping.steadyMs = 60_000;
     await vi.waitFor(
       async () => expect(await house.image(item!.id)).toMatchObject({ state: 'queued', strikes: 1 }),
       patience,
