@@ -3,20 +3,20 @@
 // Row T12. Shops list one photo under several products. The second mention must cost next to nothing: no fetch, no
 // decode, one file.
 
+import { enginesOf, missingFor } from './lib/backing.ts';
 import { runCatalog, writeCatalog } from './lib/catalog.ts';
 import { listenForNoise } from './lib/noise.ts';
-import { compare, imagesPerSecond, interleave, type Lap } from './lib/pairs.ts';
-import { postgresMissing } from './lib/postgres.ts';
+import { compare, imagesPerSecond, interleave, usualCpu, type Lap } from './lib/pairs.ts';
 import { cpuSince, startDarkroom } from './lib/server.ts';
 import type { Stage } from './lib/stage.ts';
 import { judge, shown, skipped, type Row } from './lib/table.ts';
 
 export async function rows(stage: Stage): Promise<Row[]> {
-  const engine = stage.options.engines[0] === 'postgres' ? 'postgres' : 'embedded';
+  const [engine = 'embedded'] = enginesOf(stage.options.engines, []);
   stage.log(`dedupe: every URL twice, ${engine}`);
   const source = await stage.source();
   const server = await startDarkroom(stage, engine, { DARKROOM_PIPELINE: 'fit:800x600/jpeg:80' });
-  if (!server) return [skipped('T12', postgresMissing)];
+  if (!server) return [skipped('T12', missingFor(engine))];
   stage.defer(() => server.stop());
   const lap = async (urls: string[], fetches: number): Promise<Lap> => {
     const before = server.cpu();
@@ -41,7 +41,7 @@ export async function rows(stage: Stage): Promise<Row[]> {
     const hush = listenForNoise();
     const laps = await interleave({ twice, once }, stage.options.pairs);
     const noise = hush();
-    const cpuMs = laps.twice.at(-1)?.cpu ?? { worker: 0 };
+    const cpuMs = usualCpu(laps.twice);
     const figures = shown(compare(laps.twice, laps.once, imagesPerSecond));
     return [judge({ id: 'T12', ...figures, against: 'once', engine, noise, cpuMs }, { reference: stage.reference })];
   } finally {

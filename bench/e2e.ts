@@ -3,102 +3,100 @@
 // Rows T1-T3 (images per second of L0), T4 (of L1), T5 (CPU per image of L0) and T19 (memory). The three sides run in
 // turns, each on its own salt of the same pictures, and what the server made must equal what L0 made.
 
-import { openBare, outputs, passesOf } from './lib/bare.ts';
+import { enginesOf, missingFor, type Engine } from './lib/backing.ts';
+import { openBare, outputs, passesOf, type Lapper } from './lib/bare.ts';
 import { listenForNoise } from './lib/noise.ts';
 import { fetchResults, runCatalog, writeCatalog } from './lib/catalog.ts';
-import { compare, cpuPerImage, imagesPerSecond, interleave, leastLapCpuMs, totalCpu, type Lap } from './lib/pairs.ts';
+import { compare, cpuPerImage, imagesPerSecond, interleave, leastLapCpuMs, totalCpu, usualCpu } from './lib/pairs.ts';
+import type { Lap } from './lib/pairs.ts';
 import { watchMemory } from './lib/proc.ts';
-import { postgresMissing } from './lib/postgres.ts';
-import { guardIdentical } from './lib/quality.ts';
-import { cpuSince, startDarkroom, type Darkroom, type Engine } from './lib/server.ts';
+import { guardIdentical, type Guard } from './lib/quality.ts';
+import { cpuSince, onDarkroom, type Darkroom } from './lib/server.ts';
+import type { Side } from './lib/side.ts';
 import type { Source, Stage } from './lib/stage.ts';
 import { digits, judge, printed, shown, skipped, type Row } from './lib/table.ts';
+import { boxedLap, limitRows, openBoxed } from './limit.ts';
 import { chooseOperations, type Operation } from './operations.ts';
+import type { BoxedRequests } from './sides/boxed.ts';
 
 const speedRow: Record<string, string> = { a: 'T1a', f: 'T1f', b: 'T2', c: 'T3' };
 
 export async function rows(stage: Stage): Promise<Row[]> {
+  const { engines, ops, efforts, withLimits } = stage.options;
+  const boxed = withLimits ? await openBoxed(stage) : undefined;
   const found: Row[] = [];
-  for (const engine of enginesOf(stage))
-    for (const operation of chooseOperations(stage.options.ops, stage.options.efforts))
-      if (operation.key in speedRow) found.push(...(await ofOperation(stage, engine, operation)));
+  for (const [index, engine] of enginesOf(engines, ['embedded', 'postgres']).entries())
+    for (const operation of chooseOperations(ops, efforts).filter(({ key }) => key in speedRow)) {
+      // The limits are the same whatever we stand on.
+      const beside = { boxed, limits: withLimits && index === 0 };
+      const name = `e2e, ${operation.what}, ${engine}`;
+      found.push(...(await stage.attempt(name, () => ofOperation(stage, engine, operation, beside))));
+    }
+  await boxed?.stop();
   return found;
 }
 
-function enginesOf(stage: Stage): Engine[] {
-  const asked = stage.options.engines.filter((each) => each === 'embedded' || each === 'postgres');
-  return asked.length > 0 ? asked : ['embedded', 'postgres'];
-}
+type Beside = { boxed: Side<BoxedRequests> | undefined; limits: boolean };
 
-async function ofOperation(stage: Stage, engine: Engine, operation: Operation): Promise<Row[]> {
+async function ofOperation(stage: Stage, engine: Engine, operation: Operation, { boxed, limits }: Beside) {
   stage.log(`e2e: ${operation.what}, ${engine}`);
   const source = await stage.source();
-  const server = await startDarkroom(stage, engine, {
-    DARKROOM_PIPELINE: operation.pipeline,
-    DARKROOM_EFFORT: operation.effort,
+  const settings = { DARKROOM_PIPELINE: operation.pipeline, DARKROOM_EFFORT: operation.effort };
+  const found = await onDarkroom(stage, { engine, settings }, async (server) => {
+    const bare = await openBare(stage, operation);
+    try {
+      let last = '';
+      const house = async (round: number) => {
+        const lap = await houseLap(server, catalogOf(source, operation, round));
+        last = lap.id;
+        return lap;
+      };
+      const sides: Record<string, Lapper> = { L0: bare.L0, L1: bare.L1, house };
+      if (boxed && limits) sides.LS = boxedLap(stage, operation, boxed);
+      for (const lap of Object.values(sides)) await lap(-1);
+      const hush = listenForNoise();
+      const laps = await interleave(sides, stage.options.pairs);
+      const noise = hush();
+      const guard = await guardIdentical(await fetchResults(server, last), await outputs(stage, operation, 'L0'));
+      const pssMb = await memoryOf(server, catalogOf(source, operation, stage.options.pairs));
+      const facts = { laps, noise, inFlight: stage.slots };
+      return [
+        ...(limits ? await limitRows(stage, operation, facts) : []),
+        ...judged(stage, operation, engine, { laps, noise, pssMb, guard }),
+      ];
+    } finally {
+      await bare.stop();
+    }
   });
-  if (!server) return rowsOf(operation).map((id) => skipped(id, postgresMissing));
-  stage.defer(() => server.stop());
-  const bare = await openBare(stage, operation);
-  try {
-    let last = '';
-    const house = async (round: number) => {
-      const lap = await houseLap(server, catalogOf(source, operation, round));
-      last = lap.id;
-      return lap;
-    };
-    for (const lap of [bare.L0, bare.L1, house]) await lap(-1);
-    const hush = listenForNoise();
-    const laps = await interleave({ L0: bare.L0, L1: bare.L1, house }, stage.options.pairs);
-    const noise = hush();
-    const guard = await guardIdentical(await fetchResults(server, last), await outputs(stage, operation, 'L0'));
-    const refused = guard.ok ? undefined : `${guard.faults.length} results differ, first: ${guard.faults[0]}`;
-    const pssMb = await memoryOf(server, catalogOf(source, operation, stage.options.pairs));
-    return judged(stage, operation, engine, laps, { noise, pssMb, refused, kept: guard.kept });
-  } finally {
-    await bare.stop();
-    await server.stop();
-  }
+  return found ?? rowsOf(operation).map((id) => skipped(id, missingFor(engine)));
 }
 
 /** The rows of one operation, in the order in which they are printed. */
 const rowsOf = ({ key }: Operation): string[] => [speedRow[key] ?? '', `T4${key}`, `T5${key}`];
 
-type Facts = { noise: number; pssMb: number; refused: string | undefined; kept: number };
+type Facts = { laps: Record<string, Lap[]>; noise: number; pssMb: number; guard: Guard };
 
-function judged(
-  stage: Stage,
-  operation: Operation,
-  engine: Engine,
-  laps: Record<'L0' | 'L1' | 'house', Lap[]>,
-  { noise, pssMb, refused, kept }: Facts,
-): Row[] {
+function judged(stage: Stage, operation: Operation, engine: Engine, { laps, noise, pssMb, guard }: Facts): Row[] {
   const [speed = '', fetched = '', cpu = ''] = rowsOf(operation);
-  const { cpu: cpuMs, images } = laps.house.at(-1) ?? { cpu: { worker: 0 }, images: 1 };
-  const short = totalCpu(cpuMs) < leastLapCpuMs ? 'laps under two CPU-seconds' : '';
-  const note = [short, kept > 0 ? `${kept} sources kept` : ''].filter(Boolean).join(', ');
-  const common = { engine, noise, ...(note && { note }) };
-  const split = Object.entries(cpuMs).map(([name, ms]) => `${name} ${digits(ms / images)}`);
+  const { house = [], L0 = [], L1 = [] } = laps;
+  const cpuMs = usualCpu(house);
+  const short = house.some((lap) => totalCpu(lap.cpu) < leastLapCpuMs) ? 'laps under two CPU-seconds' : '';
+  const split = Object.entries(cpuMs).map(([name, ms]) => `${name} ${digits(ms)}`);
+  const refused = guard.ok ? undefined : `${guard.faults.length} results differ, first: ${guard.faults[0]}`;
   const rules = { reference: stage.reference, refused };
+  const common = { engine, noise, ...(short && { note: short }) };
   const against = (side: 'L0' | 'L1', figure: (lap: Lap) => number) => ({
-    ...shown(compare(laps.house, laps[side], figure)),
+    ...shown(compare(house, side === 'L0' ? L0 : L1, figure)),
     against: side,
+    ...common,
   });
+  const quality = { of: operation.what, identical: guard.identical, kept: guard.kept, bytes: guard.bytes };
+  const note = [split.join(', '), short].filter(Boolean).join('; ');
   return [
-    judge({ id: speed, ...against('L0', imagesPerSecond), ...common }, rules),
-    judge({ id: fetched, ...against('L1', imagesPerSecond), ...common }, rules),
-    judge(
-      {
-        id: cpu,
-        ...against('L0', cpuPerImage),
-        ...common,
-        note: [split.join(', '), note].filter(Boolean).join('; '),
-        cpuMs,
-        pssMb,
-      },
-      rules,
-    ),
-    memoryRow(operation, engine, noise, pssMb, rules),
+    judge({ id: speed, ...against('L0', imagesPerSecond) }, rules),
+    judge({ id: fetched, ...against('L1', imagesPerSecond) }, rules),
+    judge({ id: cpu, ...against('L0', cpuPerImage), note, cpuMs, pssMb, quality }, rules),
+    memoryRow(operation, engine, { noise, pssMb, rules }),
   ];
 }
 
@@ -106,15 +104,13 @@ function judged(
 function memoryRow(
   operation: Operation,
   engine: Engine,
-  noise: number,
-  pssMb: number,
-  rules: { reference: boolean },
+  { noise, pssMb, rules }: { noise: number; pssMb: number; rules: { reference: boolean } },
 ): Row {
   const id = operation.key === 'a' ? 'T19-balanced' : 'T19-fast';
   const figures = { ours: pssMb, figure: pssMb, min: pssMb, max: pssMb, n: 1, noise };
   if (engine === 'postgres')
     return { ...judge({ id, ...figures, engine }, rules), what: `${operation.what}, peak Σ PSS` };
-  return printed({ id: 'memory', what: `${operation.what}, peak Σ PSS; embedded`, unit: 'MB', ...figures });
+  return printed({ id: 'memory', what: `${operation.what}, peak Σ PSS; ${engine}`, unit: 'MB', ...figures });
 }
 
 function catalogOf(source: Source, operation: Operation, round: number): string[] {

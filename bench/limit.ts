@@ -5,7 +5,7 @@
 
 import { openBare, outputFolder, outputs, passesOf, type Lapper } from './lib/bare.ts';
 import { listenForNoise } from './lib/noise.ts';
-import { compare, cpuPerImage, imagesPerSecond, interleave, median, type Lap } from './lib/pairs.ts';
+import { compare, cpuPerImage, imagesPerSecond, interleave, median, usualCpu, type Lap } from './lib/pairs.ts';
 import { cpuOfTree } from './lib/proc.ts';
 import { guardIdentical } from './lib/quality.ts';
 import type { Side } from './lib/side.ts';
@@ -42,6 +42,14 @@ async function ofOperation(
   const laps = await interleave(sides, stage.options.pairs);
   const noise = hush();
   await bare.stop();
+  return limitRows(stage, operation, { laps, noise, inFlight });
+}
+
+type Limits = { laps: Partial<Record<string, Lap[]>>; noise: number; inFlight: number };
+
+/** L0, L1, LS and what the sandbox costs, from laps that were run in turns. */
+export async function limitRows(stage: Stage, operation: Operation, { laps, noise, inFlight }: Limits): Promise<Row[]> {
+  const usual = inFlight === stage.slots;
   const label = usual ? operation.what : `${operation.what}, ${inFlight} in flight`;
   const limits = (['L0', 'L1'] as const).map((side) => limitRow(side, label, laps[side] ?? [], noise));
   const target = targets.find((each) => each.id === `T5s-${operation.key}`);
@@ -51,13 +59,14 @@ async function ofOperation(
   const comparison = compare(laps.LS, laps.L0 ?? [], cpuPerImage);
   const refused = guard.ok ? undefined : `${guard.faults.length} results differ, first: ${guard.faults[0]}`;
   const row = judge(
-    { id: target.id, ...shown(comparison), against: 'L0', noise, cpuMs: laps.LS.at(-1)?.cpu ?? { worker: 0 } },
+    { id: target.id, ...shown(comparison), against: 'L0', noise, cpuMs: usualCpu(laps.LS) },
     { reference: stage.reference, refused },
   );
   return [...limits, limitRow('LS', label, laps.LS, noise), row];
 }
 
-async function openBoxed(stage: Stage): Promise<Side<BoxedRequests> | undefined> {
+/** Our sandbox without the house; undefined where it cannot be opened. */
+export async function openBoxed(stage: Stage): Promise<Side<BoxedRequests> | undefined> {
   const side = stage.side<BoxedRequests>('sides/boxed.ts');
   try {
     await side.ask('open', { slots: stage.slots });
@@ -69,7 +78,7 @@ async function openBoxed(stage: Stage): Promise<Side<BoxedRequests> | undefined>
   }
 }
 
-function boxedLap(stage: Stage, operation: Operation, side: Side<BoxedRequests>): Lapper {
+export function boxedLap(stage: Stage, operation: Operation, side: Side<BoxedRequests>): Lapper {
   const paths = stage.corpus.photos.map((photo) => photo.path);
   return async (round) => {
     const sources = repeated(paths, passesOf(operation, round));

@@ -3,10 +3,10 @@
 // Row T11. The same pictures go through the house twice: once as a list with four renditions each, once as four lists
 // with one each, as a service must that knows one output only. Both must give the same files in name and size.
 
+import { enginesOf, missingFor } from './lib/backing.ts';
 import { runList, type Wanted } from './lib/catalog.ts';
 import { listenForNoise } from './lib/noise.ts';
-import { compare, cpuPerImage, interleave, type Lap } from './lib/pairs.ts';
-import { postgresMissing } from './lib/postgres.ts';
+import { compare, cpuPerImage, interleave, usualCpu, type Lap } from './lib/pairs.ts';
 import { cpuSince, startDarkroom, type Darkroom } from './lib/server.ts';
 import type { Stage } from './lib/stage.ts';
 import { digits, judge, shown, skipped, type Row } from './lib/table.ts';
@@ -15,9 +15,9 @@ const widths = [1600, 800, 400, 150];
 const outputs = { jpeg: 'jpeg:80', webp: 'webp:82' };
 
 export async function rows(stage: Stage): Promise<Row[]> {
-  const engine = stage.options.engines[0] === 'postgres' ? 'postgres' : 'embedded';
+  const [engine = 'embedded'] = enginesOf(stage.options.engines, []);
   const server = await startDarkroom(stage, engine, {});
-  if (!server) return Object.keys(outputs).map((format) => skipped(`T11-${format}`, postgresMissing));
+  if (!server) return Object.keys(outputs).map((format) => skipped(`T11-${format}`, missingFor(engine)));
   stage.defer(() => server.stop());
   try {
     const found: Row[] = [];
@@ -60,7 +60,7 @@ async function ofFormat(stage: Stage, server: Darkroom, format: string, output: 
   const hush = listenForNoise();
   const laps = await interleave(sides, stage.options.pairs);
   const noise = hush();
-  const cpuMs = laps.together.at(-1)?.cpu ?? { worker: 0 };
+  const cpuMs = usualCpu(laps.together);
   const comparison = compare(laps.apart, laps.together, cpuPerImage);
   const note = `${digits(comparison.reference)} CPU-ms per image together, ${digits(comparison.ours)} apart`;
   const row = { id: `T11-${format}`, ...shown(comparison), against: 'together', noise, cpuMs, note };

@@ -41,7 +41,9 @@ type Figures = {
 type RowsSide = Side<RowsRequests>;
 
 export async function rows(stage: Stage): Promise<Row[]> {
-  const counts = stage.options.counts.length > 0 ? stage.options.counts : [1000, 10_000, 100_000];
+  const { counts: asked, brief, thorough } = stage.options;
+  const usual = [1000, 10_000, ...(brief ? [] : [100_000]), ...(thorough ? [1_000_000] : [])];
+  const counts = asked.length > 0 ? asked : usual;
   const found: Row[] = [];
   for (const engine of enginesOf(stage)) {
     const sizes: Figures[] = [];

@@ -8,19 +8,14 @@ import { readFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import { basename } from 'node:path';
 import { answer } from './lib/side.ts';
+import { tinyPng } from './lib/tiny.ts';
 
 export type SourceRequests = {
   open: { ask: { files: string[] }; reply: { port: number } };
   counts: { ask: object; reply: { requests: number; connections: number; bytes: number } };
 };
 
-/** A 1x1 PNG: nothing to decode, so that what remains is the service's own cost. */
-const tiny = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC',
-  'base64',
-);
-
-const pictures = new Map<string, Buffer>([['tiny.png', tiny]]);
+const pictures = new Map<string, Buffer>([['tiny.png', tinyPng]]);
 const counts = { requests: 0, connections: 0, bytes: 0 };
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {

@@ -13,7 +13,6 @@ import { readMachine } from '../bench/lib/noise.ts';
 import { compare, cpuPerImage, interleave, median, percentile, type Lap } from '../bench/lib/pairs.ts';
 import { cpuOfTree, pidsOfTree, pssOfTrees } from '../bench/lib/proc.ts';
 import { guardIdentical, psnr } from '../bench/lib/quality.ts';
-import { renderResults, trendFaults, type Facts } from '../bench/lib/results.ts';
 import { openSide } from '../bench/lib/side.ts';
 import { judge, targetTable, verdictOf } from '../bench/lib/table.ts';
 import { chooseOperations, openOptions, operations } from '../bench/operations.ts';
@@ -22,15 +21,6 @@ import { noise } from '../bench/synthetic.ts';
 import { targetOf, targets } from '../bench/targets.ts';
 
 const lap = (cpuMs: number, wallMs = 1000, images = 10): Lap => ({ images, wallMs, cpu: { worker: cpuMs } });
-const facts: Facts = {
-  at: '2026-11-20T10:00:00.000Z',
-  commit: '1a2b3c4',
-  cpu: 'a CPU',
-  cores: 2,
-  node: '24',
-  sharp: '0.35',
-  corpus: '9a466db7',
-};
 const measured = { ours: 1, figure: 1, min: 1, max: 1, n: 3, noise: 0 };
 
 describe('the list of rows', () => {
@@ -126,28 +116,6 @@ describe('verdicts', () => {
       note: 'quality guard: x differs',
     });
     expect(judge({ id: 'T5a', ...measured }, { reference: true }).verdict).toBe('aim');
-  });
-
-  test('T5 may not creep up, though it stays below its gate', () => {
-    const before = [1.01, 1.02, 1.03, 1.02, 1.02].map((ratio, day) => ({
-      ...facts,
-      at: `2026-11-1${day}`,
-      noise: 0,
-      row: 'T5a',
-      ratio,
-      verdict: 'aim' as const,
-    }));
-    const now = (figure: number) => [judge({ id: 'T5a', ...measured, figure }, { reference: true })];
-    expect(trendFaults(facts, now(1.04), before)).toEqual([]);
-    expect(trendFaults(facts, now(1.06), before)).toHaveLength(1);
-    expect(trendFaults({ ...facts, cpu: 'another CPU' }, now(1.06), before)).toEqual([]);
-  });
-
-  test('RESULTS.md names what lost', () => {
-    const rows = [judge({ id: 'T5a', ...measured, figure: 1.2 }, { reference: true })];
-    const text = renderResults(facts, { kind: 'photos', digest: referenceDigest, photos: [] }, rows, []);
-    expect(text).toContain('1 rows: 1 below gate');
-    expect(text).toContain('- T5a, (a) balanced, CPU per image: 1.20 CPU ÷ L0, below gate.');
   });
 });
 

@@ -41,7 +41,8 @@ export async function openBare(stage: Stage, operation: Operation, inFlight = st
 
 type BareSide = Side<BareRequests>;
 
-async function bareLap(side: BareSide, lap: BareLap): Promise<Lap> {
+/** One lap of a side that is open already. */
+export async function bareLap(side: BareSide, lap: BareLap): Promise<Lap> {
   const before = cpuOfTree(side.pid).allMs;
   const { wallMs, bytes } = await side.ask('lap', lap);
   return { images: lap.sources.length, wallMs, bytes, cpu: { worker: cpuOfTree(side.pid).allMs - before } };

@@ -19,16 +19,21 @@ export function writeCatalog(urls: string[]): string {
  * database wrote, so that neither way of waiting rounds it.
  */
 export async function runCatalog(server: Darkroom, catalog: string): Promise<Ended> {
-  const form = new FormData();
-  form.set('file', new Blob([catalog], { type: 'text/csv' }), 'catalog.csv');
   const begin = Date.now();
-  const response = await fetch(`${server.url}/upload`, { method: 'POST', body: form });
-  if (!response.ok) throw new Error(`/upload answered ${response.status}: ${await response.text()}`);
-  const { request_id: id } = (await response.json()) as { request_id: string };
+  const id = await sendCatalog(server.url, catalog);
   const { finishedAt, ...end } = server.postgres
     ? await endInDatabase(server.postgres.url, id)
     : await endByWaiting(server.url, id);
   return { id, ...end, wallMs: finishedAt.getTime() - begin };
+}
+
+/** Sends the catalog to /upload; gives its id as soon as it is accepted. */
+export async function sendCatalog(url: string, catalog: string): Promise<string> {
+  const form = new FormData();
+  form.set('file', new Blob([catalog], { type: 'text/csv' }), 'catalog.csv');
+  const response = await fetch(`${url}/upload`, { method: 'POST', body: form });
+  if (!response.ok) throw new Error(`/upload answered ${response.status}: ${await response.text()}`);
+  return ((await response.json()) as { request_id: string }).request_id;
 }
 
 export type Wanted = { images: { source: { url: string } }[] } & (

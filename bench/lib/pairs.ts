@@ -47,6 +47,13 @@ export function totalCpu(cpu: Cpu): number {
   return Object.values(cpu).reduce((sum, each) => sum + each, 0);
 }
 
+/** CPU-ms per image by process: of each the median over the laps. */
+export function usualCpu(laps: Lap[]): Cpu {
+  const keys = Object.keys(laps[0]?.cpu ?? {}) as (keyof Cpu)[];
+  const of = (key: keyof Cpu) => median(laps.map(({ cpu, images }) => (cpu[key] ?? 0) / images));
+  return { worker: 0, ...Object.fromEntries(keys.map((key) => [key, of(key)])) };
+}
+
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -3,7 +3,7 @@
 // PostgreSQL refuses to run as root, so root lends it the uid of nobody, and a folder of its own that nobody may enter.
 // A small shell stands between: when the harness dies without a word, the shell's input closes and it stops the server.
 
-import { execFile, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, existsSync, globSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -11,10 +11,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Client } from 'pg';
+import { Client, type QueryResultRow } from 'pg';
 import { freePort } from './port.ts';
 
-export type Postgres = { url: string; pid: number; version: string; stop(): Promise<void> };
+export type Postgres = {
+  url: string;
+  pid: number;
+  version: string;
+  /** One statement by the harness's own client, which lives as long as the server. */
+  query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  stop(): Promise<void>;
+};
 
 const run = promisify(execFile);
 const nobody = 65_534;
@@ -22,12 +29,22 @@ const asOther = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
 
 export const postgresMissing = 'no PostgreSQL binaries in /usr/lib/postgresql; apt-get install postgresql';
 
-/** Starts a server on tmpfs (or on the real disk), or gives undefined where PostgreSQL is not installed. */
-export async function startPostgres({ disk }: { disk: boolean }): Promise<Postgres | undefined> {
-  const bin = globSync('/usr/lib/postgresql/*/bin')
+const binaries = () =>
+  globSync('/usr/lib/postgresql/*/bin')
     .filter((each) => existsSync(join(each, 'initdb')))
     .toSorted()
     .at(-1);
+
+/** Of the server that would be started, or 'none'. */
+export function postgresVersion(): string {
+  const bin = binaries();
+  const told = bin ? execFileSync(join(bin, 'postgres'), ['--version'], { encoding: 'utf8' }) : '';
+  return /[\d.]+/.exec(told)?.[0] ?? 'none';
+}
+
+/** Starts a server on tmpfs (or on the real disk), or gives undefined where PostgreSQL is not installed. */
+export async function startPostgres({ disk }: { disk: boolean }): Promise<Postgres | undefined> {
+  const bin = binaries();
   if (!bin) return undefined;
   const folder = await mkdtemp(join(!disk && existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'darkroom-bench-pg-'));
   if (asOther.uid) chownSync(folder, nobody, nobody);
@@ -46,18 +63,31 @@ export async function startPostgres({ disk }: { disk: boolean }): Promise<Postgr
     detached: true, // an interrupt is for the harness, which then stops the server in order
     stdio: ['pipe', 'ignore', 'ignore'],
   });
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  let client: Promise<Client> | undefined;
   const stop = async () => {
+    await (await client)?.end();
     shell.stdin.end();
     if (shell.exitCode === null) await once(shell, 'exit');
     await rm(folder, { recursive: true, force: true });
   };
-  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   try {
-    return { url, pid: shell.pid ?? 0, version: await answerOf(url), stop };
+    const version = await answerOf(url);
+    const query: Postgres['query'] = async (text, values) =>
+      (await (await (client ??= connect(url))).query(text, values)).rows;
+    return { url, pid: shell.pid ?? 0, version, query, stop };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+async function connect(connectionString: string): Promise<Client> {
+  const client = new Client({ connectionString });
+  // The server may end before the harness does; nobody asks any more then.
+  client.on('error', () => {});
+  await client.connect();
+  return client;
 }
 
 /** The version, as soon as the server answers. */

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { openCorpus, type Corpus } from '../corpus.ts';
 import type { SourceRequests } from '../source.ts';
 import { openSide, type Side } from './side.ts';
+import type { Row } from './table.ts';
 
 export type Options = {
   pairs: number;
@@ -20,7 +21,17 @@ export type Options = {
   counts: number[];
   inFlight: number[];
   synthetic: boolean;
+  /** How long `soak` soaks. */
+  minutes: number;
   disk: boolean;
+  /** Shorter samples: somebody waits for the quick run. */
+  brief: boolean;
+  /** More and longer samples than a person waits for. */
+  thorough: boolean;
+  /** The end-to-end rows take the sandbox alone along and make the rows of `limit` from the same laps. */
+  withLimits: boolean;
+  /** Of the peers those that are measured; none means all. */
+  peers: string[];
 };
 
 export type Stage = {
@@ -32,8 +43,12 @@ export type Stage = {
   /** False where the gates do not apply: another corpus than the 46 photos. */
   reference: boolean;
   log(line: string): void;
-  /** Runs when the stage closes, last registered first. */
-  defer(close: () => Promise<void>): void;
+  /** Runs when the stage closes, last registered first; the returned function takes that back. */
+  defer(close: () => Promise<void>): () => void;
+  /** Runs a part of a family. When it fails that is told and noted, and the rest of the run goes on. */
+  attempt(name: string, work: () => Promise<Row[]>): Promise<Row[]>;
+  /** What failed so far, in sentences. */
+  failures: string[];
   side: typeof openSide;
   source(): Promise<Source>;
   close(): Promise<void>;
@@ -42,14 +57,27 @@ export type Stage = {
 export type Source = { host: string; pid: number; urls(salt: string): string[]; side: Side<SourceRequests> };
 
 export async function openStage(options: Options, log: (line: string) => void): Promise<Stage> {
-  const closers: (() => Promise<void>)[] = [];
+  const closers = new Set<() => Promise<void>>();
   const parent = !options.disk && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
   const folder = await mkdtemp(join(parent, 'darkroom-bench-'));
-  const defer = (close: () => Promise<void>) => void closers.push(close);
+  const defer = (close: () => Promise<void>) => {
+    closers.add(close);
+    return () => void closers.delete(close);
+  };
   defer(() => rm(folder, { recursive: true, force: true }));
   const close = async () => {
-    for (let each = closers.pop(); each; each = closers.pop())
-      await each().catch((error: unknown) => log(String(error)));
+    for (const each of [...closers].toReversed()) await each().catch((error: unknown) => log(String(error)));
+    closers.clear();
+  };
+  const failures: string[] = [];
+  const attempt: Stage['attempt'] = async (name, work) => {
+    try {
+      return await work();
+    } catch (error) {
+      log(`${name}: ${(error as Error).stack}`);
+      failures.push(`${name} could not be measured: ${(error as Error).message.split('\n')[0]}`);
+      return [];
+    }
   };
   const side: typeof openSide = (program, environment) => {
     const opened = openSide(program, environment);
@@ -67,6 +95,8 @@ export async function openStage(options: Options, log: (line: string) => void): 
       reference,
       log,
       defer,
+      attempt,
+      failures,
       side,
       close,
       cores: availableParallelism(),

@@ -1,10 +1,10 @@
 // table.ts — a measured row, its verdict, and how it is printed.
 
-import { targets, targetOf, type Family, type Target } from '../targets.ts';
+import { targets, targetOf, type Target } from '../targets.ts';
 import { noiseLimit } from './noise.ts';
-import type { Comparison, Cpu } from './pairs.ts';
+import { median, type Comparison, type Cpu } from './pairs.ts';
 
-export type Verdict = 'aim' | 'gate' | 'below' | 'noisy' | 'printed' | 'skipped' | 'refused' | 'not built yet';
+export type Verdict = 'aim' | 'gate' | 'below' | 'noisy' | 'printed' | 'skipped' | 'refused';
 
 export type Row = {
   /** A row of targets.ts, or a name of our own for what is only printed. */
@@ -25,8 +25,11 @@ export type Row = {
   engine?: string;
   /** One sentence: why it was skipped, refused by the quality guard, or what a reader should know. */
   note?: string;
+  /** CPU-ms per image, by process. */
   cpuMs?: Cpu;
   pssMb?: number;
+  /** What came out, beside the reference: results equal to the byte, sources kept, bytes in all. */
+  quality?: { of: string; identical: number; kept: number; bytes: number };
 };
 
 export type Measured = Omit<Row, 'what' | 'unit' | 'verdict'>;
@@ -59,13 +62,6 @@ export function skipped(id: string, note: string): Row {
   return { ...nothing(id), verdict: 'skipped', note };
 }
 
-/** Rows of targets.ts that belong to a program that does not exist yet. */
-export function notBuilt(family: Family): Row[] {
-  return targets
-    .filter((each) => each.family === family)
-    .map((each) => ({ ...nothing(each.id), verdict: 'not built yet' as const }));
-}
-
 function nothing(id: string): Omit<Row, 'verdict'> {
   const { what, unit } = targetOf(id);
   return { id, what, unit, ours: Number.NaN, figure: Number.NaN, min: Number.NaN, max: Number.NaN, n: 0, noise: 0 };
@@ -76,16 +72,22 @@ export function shown({ ours, reference, ratio, min, max, n }: Comparison) {
   return { ours, reference, figure: ratio, min, max, n };
 }
 
+/** The fields of a figure that stands alone, from its values by round. */
+export function spread(values: number[]) {
+  const figure = median(values);
+  return { ours: figure, figure, min: Math.min(...values), max: Math.max(...values), n: values.length };
+}
+
 /** Markdown, as RESULTS.md has it: readable in a terminal too. */
 export function table(rows: Row[]): string {
   const lines = rows.map((row) => {
     const target = targets.find((each) => each.id === row.id);
-    const spread = row.n > 1 ? `${digits(row.figure)} (${digits(row.min)}-${digits(row.max)})` : digits(row.figure);
+    const figure = row.n > 1 ? `${digits(row.figure)} (${digits(row.min)}-${digits(row.max)})` : digits(row.figure);
     const reference =
       row.reference === undefined ? (row.against ?? '') : `${row.against ?? ''} ${digits(row.reference)}`;
     const bounds = [target?.gate, target?.aim].map((bound) => (bound === undefined ? '' : String(bound)));
     const verdict = row.note ? `${row.verdict}: ${row.note}` : row.verdict;
-    return [row.id, row.what, row.unit, digits(row.ours), reference, spread, String(row.n || ''), ...bounds, verdict];
+    return [row.id, row.what, row.unit, digits(row.ours), reference, figure, String(row.n || ''), ...bounds, verdict];
   });
   const head = ['#', 'what', 'unit', 'ours', 'against', 'figure median (min-max)', 'n', 'gate', 'aim', 'verdict'];
   return align([head, ...lines], new Set([3, 4, 5, 6, 7, 8]));
@@ -105,7 +107,8 @@ export function targetTable(): string {
   return align([['#', 'command', 'what', 'unit', 'is', 'gate', 'aim'], ...lines], new Set([5, 6]));
 }
 
-function align(rows: string[][], toTheRight: Set<number>): string {
+/** A table in Markdown; the columns `toTheRight` are figures. */
+export function align(rows: string[][], toTheRight: Set<number>): string {
   const widths = rows[0]?.map((_, column) => Math.max(3, ...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   const pad = (text: string, column: number) =>
     toTheRight.has(column) ? text.padStart(widths[column] ?? 0) : text.padEnd(widths[column] ?? 0);
