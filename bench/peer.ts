@@ -29,7 +29,7 @@ import { skipped, type Row } from './lib/table.ts';
 import { operations, type Operation } from './operations.ts';
 
 /** Jobs of a lap of T14, unless `--n` says another number; 0 leaves the row out. */
-const usualJobs = 1000;
+const usualJobs = 1500;
 
 export async function rows(stage: Stage): Promise<Row[]> {
   const found: Row[] = [];

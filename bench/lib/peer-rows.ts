@@ -1,6 +1,15 @@
 // peer-rows.ts — what the laps of Darkroom and a peer say, as rows.
 
-import { compare, cpuPerImage, imagesPerSecond, median, type Comparison, type Lap } from './pairs.ts';
+import {
+  compare,
+  cpuPerImage,
+  imagesPerSecond,
+  leastLapCpuMs,
+  median,
+  totalCpu,
+  type Comparison,
+  type Lap,
+} from './pairs.ts';
 import type { Likeness } from './peer-guard.ts';
 import { kinds, type PeerName } from './peer-kinds.ts';
 import { digits, judge, printed, shown, type Row } from './table.ts';
@@ -101,7 +110,9 @@ export function singleRow(name: PeerName, laps: Pair, noise: number): Row {
 }
 
 function ofJobs(name: PeerName, laps: Pair, noise: number) {
-  const note = `CPU-ms per job: ours ${splitOf(laps.house)}; theirs ${splitOf(laps.tuned)}`;
+  const isShort = [...laps.house, ...laps.tuned].some(({ cpu }) => totalCpu(cpu) < leastLapCpuMs);
+  const split = `CPU-ms per job: ours ${splitOf(laps.house)}; theirs ${splitOf(laps.tuned)}`;
+  const note = isShort ? `${split}; laps under two CPU-seconds` : split;
   return { ...gain(compare(laps.house, laps.tuned, cpuPerImage)), against: kinds[name].label, noise, note };
 }
 
