@@ -189,7 +189,7 @@ async function askOnce(base: string, request: Request, signal: AbortSignal): Pro
     const parsed = text === '' ? {} : (JSON.parse(text) as Record<string, unknown> & { detail?: unknown });
     return { status: response.status, body: parsed };
   } catch (error) {
-    const { message, cause } = error as Error;
-    return { fault: `${message} ${String(cause ?? '')}` }; // cut, refused, reset, or no JSON because it was cut
+    const { message, cause } = error as Error & { cause?: NodeJS.ErrnoException };
+    return { fault: `${message} ${cause?.code ?? ''}` }; // cut, refused, reset, or no JSON because it was cut
   }
 }

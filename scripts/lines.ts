@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { table } from './pages.ts';
 
 const root = join(import.meta.dirname, '..');
-const folders = ['src', 'test', 'bench', 'scripts'];
+const folders = ['src', 'test', 'bench', 'chaos', 'scripts'];
 
 type Size = { path: string; lines: number; comments: number };
 

@@ -13,7 +13,7 @@ import { nothingIsHidden, testNamesAreUnique } from './architecture/tests.ts';
 
 const src = sourcesIn('src/**/*.ts');
 const tests = sourcesIn('test/**/*.test.ts');
-const code = sourcesIn('{src,test,bench,scripts,bin,web}/**/*.{ts,mjs,js,svelte,css}');
+const code = sourcesIn('{src,test,bench,chaos,scripts,bin,web}/**/*.{ts,mjs,js,svelte,css}');
 const decisions = sourcesIn('docs/decisions/*.md');
 
 const source = (path: string, text: string): Source => ({ path, text });
