@@ -19,6 +19,7 @@ ENV NODE_ENV=production HOST=0.0.0.0 DATA_DIR=/data
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --loglevel=error && npm cache clean --force
 COPY src ./src
+COPY client ./client
 COPY --from=web /app/web/dist ./web/dist
 COPY --from=web /app/.cache/redoc ./.cache/redoc
 RUN groupadd --gid 10001 darkroom \

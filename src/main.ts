@@ -24,6 +24,12 @@ try {
   // There is no .env, which is usual.
 }
 
+// Whoever reads our output may have seen enough, as `head` has: that ends us, as it would end any command.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(141);
+});
+
 let stops = 0;
 const hearers = new Set<(times: number) => void>();
 for (const signal of ['SIGINT', 'SIGTERM'] as const)

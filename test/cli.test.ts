@@ -27,11 +27,11 @@ test('--help lists the commands and loads commander and nothing else', async () 
   const command = run(folder.path, ['--help'], { node: ['--import', join(folder.path, 'hook.mjs')] });
   const { code, out, err } = await finished(command);
   expect(code).toBe(0);
-  for (const name of ['serve', 'worker', 'process', 'migrate', 'config'])
+  for (const name of ['serve', 'worker', 'process', 'batch', 'listen', 'openapi', 'doctor', 'migrate', 'config'])
     expect(out).toMatch(new RegExp(`^  ${name} `, 'm'));
   const loaded = err.trim().split('\n');
   const own = loaded.filter((url) => !url.includes('/node_modules/')).map((url) => url.replace(/.*\/src\//, ''));
-  expect(own).toEqual(['main.ts', 'cli/index.ts', 'cli/key.ts', 'cli/session.ts']);
+  expect(own).toEqual(['main.ts', 'cli/index.ts', 'cli/batch.ts', 'cli/key.ts', 'cli/session.ts']);
   expect(loaded.filter((url) => !/\/src\/|\/node_modules\/commander\//.test(url))).toEqual([]);
 });
 

@@ -129,7 +129,12 @@ async function openTown() {
   closers.push(() => Promise.all([older, api].map((each) => each.end('SIGKILL'))));
   const images = [1, 2, 3].map((n) => ({ source: { url: `http://${pictures.host}/a.jpg?n=${n}` } }));
   return {
-    ...{ api, older, program, next, database, at },
+    api,
+    older,
+    program,
+    next,
+    database,
+    at,
     async submit(pipeline: string): Promise<unknown> {
       const headers = { 'content-type': 'application/json' };
       const body = JSON.stringify({ pipeline, images });

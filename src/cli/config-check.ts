@@ -19,14 +19,24 @@ import { missingPackage } from './missing.ts';
 import { exitCodes, type Session } from './session.ts';
 import { readSettings } from './settings.ts';
 
-type Check = { name: string; ok: boolean; detail: string };
+/** Something that was tried, and how it went. */
+export type Check = { name: string; ok: boolean; detail: string };
 
 const log = pino({ level: 'silent' });
 
 export async function checkConfig(session: Session): Promise<number> {
   const { config, rows } = readSettings(session);
   session.out.write(`${table(rows)}\n`);
-  const checks = [...(await checkDatabase(config)), await checkQueue(config), await checkStorage(config)];
+  return tellChecks(session, await tryServers(config));
+}
+
+/** Tries the database, the queue and the storage that the settings point to. */
+export async function tryServers(config: Config): Promise<Check[]> {
+  return [...(await checkDatabase(config)), await checkQueue(config), await checkStorage(config)];
+}
+
+/** A line each on stdout; resolves the exit code. */
+export function tellChecks(session: Session, checks: Check[]): number {
   for (const { name, ok, detail } of checks)
     session.out.write(`${ok ? 'ok  ' : 'FAIL'}  ${name.padEnd(10)}  ${detail}\n`);
   return checks.every(({ ok }) => ok) ? exitCodes.ok : exitCodes.failed;

@@ -4,6 +4,7 @@
 // time than `--help` may take.
 
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addBatchCommands } from './batch.ts';
 import { addKeyCommands } from './key.ts';
 import { exitCodes, type Session } from './session.ts';
 
@@ -61,9 +62,12 @@ function programOf(session: Session, run: (body: Promise<number>) => Promise<voi
 
   program
     .command('process')
-    .description('process a catalog here and now, without a server')
+    .description('process a catalog here and now, or with --url by a server')
     .argument('<catalog>', 'CSV file with image URLs')
-    .requiredOption('--out <file>', 'where the CSV with results is written; the images go into a folder beside it')
+    .requiredOption('--out <file>', 'where the CSV with results is written; images go into a folder beside it')
+    .option('--url <url>', 'let this server do it, which keeps the images')
+    .option('--key <key>', 'a key for it; otherwise DARKROOM_API_KEY')
+    .option('--batch <id>', 'go on with a batch of that server')
     .option('--pipeline <pipeline>', 'what is done to each picture, such as fit:800x600/webp:75')
     .option('--json', 'one JSON object a line on stdout, for programs')
     .option('--quiet', 'no progress')
@@ -72,11 +76,34 @@ function programOf(session: Session, run: (body: Promise<number>) => Promise<voi
     .addHelpText('after', exampleOf('darkroom process catalog.csv --out out.csv --pipeline "fit:800x600/webp:75"'))
     .addHelpText(
       'after',
-      '\nExit code: 0 all succeeded, 1 some failed, 2 cannot be read, 70 our fault, 130 interrupted.',
+      '\nExit code: 0 all succeeded, 1 some failed, 2 cannot be read, 3 no server, 4 another key, 70 our fault, 130 interrupted.',
     )
     .action((catalog: string, options: ProcessFlags) =>
       run(import('./process.ts').then((body) => body.processCatalog(session, catalog, options))),
     );
+
+  addBatchCommands(program, session, { run, exampleOf });
+
+  program
+    .command('listen')
+    .description('receive webhooks on this machine, check their signatures and print them')
+    .option('--port <port>', 'port to listen on', portNumber, 9000)
+    .option('--secret <secret>', 'whsec_…, which signs them; see /v1/admin/webhook_secret')
+    .option('--json', 'the bodies as they came, one a line on stdout')
+    .addHelpText('after', exampleOf('darkroom listen --port 9000 --secret whsec_…'))
+    .action((flags: ListenFlags) => run(import('./listen.ts').then((body) => body.listen(session, flags))));
+
+  program
+    .command('openapi')
+    .description('print the OpenAPI document of this release')
+    .addHelpText('after', exampleOf('darkroom openapi > openapi.json'))
+    .action(() => run(import('./openapi.ts').then((body) => body.printOpenApi(session))));
+
+  program
+    .command('doctor')
+    .description('find out why it does not run: this machine, the settings, and what they point to')
+    .addHelpText('after', exampleOf('darkroom doctor'))
+    .action(() => run(import('./doctor.ts').then((body) => body.examine(session))));
 
   program
     .command('migrate')
@@ -98,8 +125,12 @@ function programOf(session: Session, run: (body: Promise<number>) => Promise<voi
 
 export type ServeFlags = { port?: string; host?: string; worker: boolean; insecureNoAuth?: boolean };
 export type WorkerFlags = { slots?: string; port?: number };
+export type ListenFlags = { port: number; secret?: string; json?: boolean };
 export type ProcessFlags = {
   out: string;
+  url?: string;
+  key?: string;
+  batch?: string;
   pipeline?: string;
   json?: boolean;
   quiet?: boolean;

@@ -29,10 +29,14 @@ import { exitCodes, type Session } from './session.ts';
 
 export async function processCatalog(session: Session, catalog: string, flags: ProcessFlags): Promise<number> {
   const places = placesFor(flags.out);
-  const { config } = readConfig(session.env);
   // Judged first: a result that cannot be written is found out too late when the work is done.
   const fault = await unusable(places);
   if (fault !== undefined) return refuse(session, [fault]);
+  if (flags.url !== undefined) {
+    const { processAtServer } = await import('./process-remote.ts');
+    return processAtServer(session, catalog, flags);
+  }
+  const { config } = readConfig(session.env);
   const folder = await mkdtemp(join(tmpdir(), 'darkroom-'));
   // After the second Ctrl-C nobody waits; the system empties its temporary folder by itself.
   const stopping = new AbortController();

@@ -1,6 +1,9 @@
 // remote.ts — asks a server that runs, on behalf of a command, and says in a sentence why that did not work.
 
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createClient, type Client } from '../../client/client/index.ts';
+import { readSettings } from './settings.ts';
+import type { Session } from './session.ts';
 import { exitCodes, type ExitCode } from './session.ts';
 
 /** What must be there at a server of ours. */
@@ -57,6 +60,45 @@ export function openRemote(url: string, key: string): Remote {
   };
 }
 
+export type RemoteFlags = { url?: string; key?: string };
+
+/** The server of the flags, or else that of the settings: its address, and the generated client for it. */
+export function openClient(session: Session, { url, key }: RemoteFlags): { base: string; client: Client } {
+  const { config } = readSettings(session);
+  const base = (url ?? (config.publicUrl || `http://localhost:${config.port}`)).replace(/\/+$/, '');
+  if (!URL.canParse(base))
+    throw new RemoteRefusal(exitCodes.usage, `--url ${base} is no address such as http://host:8000.`);
+  const secret = key ?? config.apiKey;
+  const client = createClient({
+    baseUrl: base,
+    throwOnError: true,
+    redirect: 'manual',
+    auth: ({ scheme }) => (scheme === 'bearer' && secret !== '' ? secret : undefined),
+    // The generated client hands over a whole request.
+    fetch: (request) => patientFetch(base, request as Request),
+  });
+  return { base, client };
+}
+
+/** An answer that is one of ours and no refusal; throws {@link RemoteRefusal}. */
+async function patientFetch(base: string, request: Request): Promise<Response> {
+  const until = performance.now() + patienceMs;
+  // A form may be large, and to send it twice it would have to be kept: the person does that.
+  const isForm = request.headers.get('content-type')?.startsWith('multipart/') ?? false;
+  for (;;) {
+    const response = await fetch(isForm ? request : request.clone()).catch((error: unknown) => {
+      if (request.signal.aborted) throw error;
+      throw new RemoteRefusal(exitCodes.unreachable, `${base} cannot be reached: ${causeOf(error)}.`);
+    });
+    if (response.ok) return response;
+    const text = await response.text();
+    const waitMs = pauseOf(response, text);
+    if (isForm || waitMs === undefined || performance.now() + waitMs > until)
+      throw refusalOf(base, response.status, text);
+    await sleep(waitMs);
+  }
+}
+
 /** How long to wait before asking once more; undefined where asking again would not help, or might do a thing twice. */
 function pauseOf({ headers }: Response, text: string): number | undefined {
   const { code } = Object(jsonOf(text)) as { code?: unknown };
@@ -70,13 +112,18 @@ function judge(base: string, status: number, text: string): undefined {
   return undefined;
 }
 
+/** What was asked for is wrong, and would be tomorrow. */
+const mistakes = new Set([400, 404, 410, 413, 415, 422]);
+
 function refusalOf(base: string, status: number, text: string): RemoteRefusal {
   const { detail } = Object(jsonOf(text)) as { detail?: unknown };
   const says = typeof detail === 'string' ? detail : `it answered ${status}`;
+  if (typeof detail !== 'string' && (status === 404 || status === 405))
+    return new RemoteRefusal(exitCodes.unreachable, `${base} is no Darkroom server.`);
   if (status === 401)
     return new RemoteRefusal(exitCodes.refused, `${base}: ${says} Give it by --key or DARKROOM_API_KEY.`);
   if (status === 403) return new RemoteRefusal(exitCodes.refused, `${base}: ${says}`);
-  return new RemoteRefusal(status === 422 || status === 400 ? exitCodes.usage : exitCodes.failed, `${base}: ${says}`);
+  return new RemoteRefusal(mistakes.has(status) ? exitCodes.usage : exitCodes.failed, `${base}: ${says}`);
 }
 
 function jsonOf(text: string): unknown {

@@ -4,11 +4,9 @@
 // are named after their place in the catalog, <row>-<url>.<extension>, and the CSV names them relative to itself. Every
 // file appears whole: it is written under another name and then renamed.
 
-import { createWriteStream } from 'node:fs';
-import { chmod, mkdir, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { dirname, extname, join, parse } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import type { Uses } from '../app.ts';
 import { productPages } from '../batches/read-output.ts';
 import type { Batch, ImageState, ProductView } from '../batches/model.ts';
@@ -17,6 +15,7 @@ import { standardDialect } from '../catalogs/dialect.ts';
 import { writeRows } from '../catalogs/write.ts';
 import { keyOf } from '../storage/storage.ts';
 import type { Places } from './places.ts';
+import { writeWhole } from './whole.ts';
 
 type Told = { image(row: number, product: ProductView, index: number, path: string | null): void };
 
@@ -91,17 +90,4 @@ async function copyOut({ storage }: Uses<'storage'>, file: string, path: string)
   const stored = await storage.open(keyOf(file));
   if (!stored) throw new Error(`the result ${file} is not in storage`);
   await writeWhole(path, stored.body);
-}
-
-async function writeWhole(path: string, body: Readable): Promise<void> {
-  const partial = `${path}.partial`;
-  try {
-    await pipeline(body, createWriteStream(partial));
-    // The house keeps its own files private (umask in main.ts); these are the caller's.
-    await chmod(partial, 0o644);
-    await rename(partial, path);
-  } catch (error) {
-    await rm(partial, { force: true });
-    throw error;
-  }
 }

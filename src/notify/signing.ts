@@ -5,6 +5,7 @@
 // owner of keys has one of his own, derived from it, so that no owner can forge what another receives.
 
 import { createHmac, randomBytes } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { sql } from 'kysely';
 import { Webhook } from 'standardwebhooks';
 import type { Uses } from '../app.ts';
@@ -79,4 +80,15 @@ export function signatureHeaders(
     'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
     'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),
   };
+}
+
+/** Whether a message with these headers was signed with `secret`, a few minutes ago at most. */
+export function isGenuine(secret: string, headers: IncomingHttpHeaders, body: string): boolean {
+  const names = ['webhook-id', 'webhook-timestamp', 'webhook-signature'];
+  try {
+    new Webhook(secret).verify(body, Object.fromEntries(names.map((name) => [name, String(headers[name])])));
+    return true;
+  } catch {
+    return false;
+  }
 }

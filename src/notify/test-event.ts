@@ -2,10 +2,9 @@
 //
 // It is tried once and not written down. What the receiver answers, or why nothing came back, is the result.
 
-import { Webhook } from 'standardwebhooks';
 import type { Uses } from '../app.ts';
 import { asProblem } from '../problem.ts';
-import { signatureHeaders } from './signing.ts';
+import { isGenuine, signatureHeaders } from './signing.ts';
 
 export type TestEvent = { id: string; type: string; timestamp: string; data: unknown };
 export type SignedTest = { headers: Record<string, string>; body: Buffer };
@@ -35,15 +34,6 @@ export async function sendTest(
 /** The built-in receiver: checks the signature as any receiver should, and answers 204 or 401. */
 export function receiveTest(secrets: readonly string[], { headers, body }: SignedTest): TestResult {
   const begun = performance.now();
-  const status = secrets.some((secret) => isGenuine(secret, headers, body)) ? 204 : 401;
+  const status = secrets.some((secret) => isGenuine(secret, headers, body.toString())) ? 204 : 401;
   return { status, ms: Math.round(performance.now() - begun), excerpt: '', error: null };
-}
-
-function isGenuine(secret: string, headers: Record<string, string>, body: Buffer): boolean {
-  try {
-    new Webhook(secret).verify(body.toString(), headers);
-    return true;
-  } catch {
-    return false;
-  }
 }
