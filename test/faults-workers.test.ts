@@ -114,14 +114,14 @@ async function stopWorkers(house: Cluster) {
 }
 
 async function reaped(house: Cluster, worker: string): Promise<void> {
-  await expect.poll(async () => (await heldBy(house, worker)).length, { timeout: 60_000, interval: 200 }).toBe(0);
+  await expect.poll(async () => (await heldBy(house, worker)).length, { timeout: 180_000, interval: 200 }).toBe(0);
 }
 
 /** When those of the images that a successor has begun were begun, in seconds after the stop. */
 async function restarts(house: Cluster, images: { id: string }[], stoppedAt: number): Promise<number[]> {
   const ids = images.map(({ id }) => id);
   const open = () => house.ask(`select 1 from images where id = any($1) and strikes > 0 and state = 'queued'`, [ids]);
-  await expect.poll(async () => (await open()).length, { timeout: 60_000, interval: 200 }).toBe(0);
+  await expect.poll(async () => (await open()).length, { timeout: 180_000, interval: 200 }).toBe(0);
   const rows = await house.ask<{ started_at: Date }>(
     'select started_at from images where id = any($1) and strikes > 0',
     [ids],
@@ -161,19 +161,15 @@ async function liveInAnotherDay(house: Cluster, isOver: () => boolean) {
  * Watches a worker for so long; true when its name stayed. False on a machine so busy that its heartbeat was late by
  * itself: then it was rightly taken for dead.
  */
-async function keepsItsName(house: Cluster, { pid }: Product, ms: number): Promise<boolean> {
-  const look = async () =>
-    (
-      await house.ask<{ id: string; silent: number }>(
-        'select id, extract(epoch from clock_timestamp() - seen_at)::float8 as silent from workers where pid = $1',
-        [pid],
-      )
-    )[0];
-  const first = await look();
-  let silent = first?.silent ?? 0;
+async function keepsItsName(house: Cluster, worker: Product, ms: number): Promise<boolean> {
+  const id = await house.idOf(worker);
+  let silent = 0;
   for (const until = performance.now() + ms; performance.now() < until; await sleep(200)) {
-    const now = await look();
-    if (now?.id === first?.id) silent = Math.max(silent, now?.silent ?? 0);
+    const [row] = await house.ask<{ silent: number }>(
+      'select extract(epoch from clock_timestamp() - seen_at)::float8 as silent from workers where id = $1',
+      [id],
+    );
+    if (row) silent = Math.max(silent, row.silent);
     else {
       expect(silent).toBeGreaterThan(8);
       return false;
