@@ -53,7 +53,16 @@ async function askVitest(
   const report = join(folder, 'asked.json');
   // Either database would miss the promise; tests that need many connections say "on PostgreSQL", and are asked.
   const pattern = `^(?!on postgres ).*(?:${names.join('|')})`;
-  const args = ['run', ...files, '-t', pattern, '--retry=0', '--reporter=json', `--outputFile=${report}`];
+  const args = [
+    'run',
+    ...files,
+    '-t',
+    pattern,
+    '--retry=0',
+    '--testTimeout=240000',
+    '--reporter=json',
+    `--outputFile=${report}`,
+  ];
   const vitest = join(folder, 'node_modules/vitest/vitest.mjs');
   const child = spawn(process.execPath, [vitest, ...args, ...(untilOneFails ? ['--bail=1'] : [])], {
     cwd: folder,
