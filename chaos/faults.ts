@@ -56,7 +56,7 @@ export const kinds = {
 export type Kind = keyof typeof kinds;
 
 const meanMs = 2_000;
-const pauseMs = 4_000;
+export const pauseMs = 4_000;
 
 /** The faults of a seed over `ms`; `only` leaves those with these numbers. `can` says what is possible on this machine. */
 export function planFaults(

@@ -3,10 +3,9 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { judge, type Witnesses } from './check.ts';
 import { canMount, openDisk } from './disk.ts';
-import { planFaults } from './faults.ts';
+import { planFaults, type Fault } from './faults.ts';
 import { openFindings, wrongs, type Findings, type Wrong } from './findings.ts';
 import { openFollowers, type Followers } from './followers.ts';
 import { heal, inflict, killHolder, type Town } from './inflict.ts';
@@ -18,6 +17,7 @@ import { untilHeard, untilQuiet } from './quiet.ts';
 import { heldBy, recoveriesOf, type Passed } from './recovery.ts';
 import { tailOf } from './seat.ts';
 import { startServers, type Profile } from './servers.ts';
+import { strikeInTurn } from './turns.ts';
 import { takeSnapshot, type Snapshot } from './snapshot.ts';
 
 export type RunOptions = {
@@ -131,17 +131,15 @@ async function breakThings(
   });
   const deadly = seed % deadlyEvery === 0 && (!only || only.includes(13));
   const load = startLoad({ urls: house.urls, outside, ledger, servers, seed, ms, images, deadly });
-  const passed: Passed[] = [];
   const surprises: string[] = [];
-  const inflicted = plan.map(async (fault) => {
-    await sleep(fault.at);
+  const strike = async (fault: Fault): Promise<Passed> => {
     const victim = fault.kind === 'kill a worker' ? workerAt(house, fault.target) : undefined;
     const held = victim ? await heldBy(servers, victim) : [];
     say(`${fault.kind}${fault.seconds > 0 ? `, ${fault.seconds} s` : ''}`);
     await inflict(town, fault).catch((error: unknown) => surprises.push(`${fault.kind}: ${String(error)}`));
-    passed.push({ fault, at: Date.now(), held });
-  });
-  await Promise.all([...inflicted, sleep(ms)]);
+    return { fault, at: Date.now(), held };
+  };
+  const passed = await strikeInTurn(plan, { strike, worked: outside.asked, step: images / (2 * plan.length + 1) });
   await heal(town);
   surprises.push(...(await load.answered(answerMs)));
   return { passed, surprises: [...surprises, ...load.strange] };
