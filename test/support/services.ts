@@ -49,10 +49,10 @@ const services: Service[] = [
   },
 ];
 
-/** Only looked for: the files that need one start their own and kill it. `given` names one for those that do not. */
-function foundProgram(path: string | undefined, given: string): Running | undefined {
+/** Only looked for: the files that need one start their own and kill it. `named` is where those that do not find another. */
+function foundProgram(path: string | undefined, named: string): Running | undefined {
   if (path === undefined) return undefined;
-  const source = given ? `${path}, and ${given} where it stays alive` : path;
+  const source = named ? `${path}, and ${named} where it stays alive` : path;
   return { url: path, source, version: 'there', stop: async () => {} };
 }
 
