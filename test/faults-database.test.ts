@@ -23,7 +23,7 @@ describe.skipIf(!databaseEngines.includes('postgres'))('a database of its own', 
     [postgres, gallery] = await Promise.all([startPrivatePostgres(), openGallery({ delayMs: 50 })]);
     house = await openCluster({ databaseUrl: postgres.url, env: { DARKROOM_ALLOW_HOSTS: gallery.host } });
     await Promise.all([house.hire(), house.hire()]);
-  });
+  }, 180_000);
   afterAll(async () => {
     await house?.[Symbol.asyncDispose]();
     await gallery?.[Symbol.asyncDispose]();
@@ -32,7 +32,7 @@ describe.skipIf(!databaseEngines.includes('postgres'))('a database of its own', 
 
   test(
     `fault 5: workers settle again within seconds of its return, and nobody is struck (${rounds} rounds)`,
-    { timeout: 60_000 + rounds * 90_000 },
+    { timeout: 150_000 + rounds * 90_000 },
     async () => {
       const ids: string[] = [];
       const waits = new Map<Ending, number[]>(endings.map((how) => [how, []]));

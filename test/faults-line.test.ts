@@ -35,7 +35,7 @@ describe.skipIf(!databaseEngines.includes('postgres'))('the line to the database
     const env = { DATABASE_URL: url.href, DARKROOM_ALLOW_HOSTS: gallery.host };
     house = await openCluster({ databaseUrl: postgres.url, env });
     await Promise.all([house.hire(), house.hire()]);
-  }, 120_000);
+  }, 180_000);
   afterAll(async () => {
     await house?.[Symbol.asyncDispose]();
     await line?.stop();

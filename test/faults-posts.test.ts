@@ -28,7 +28,7 @@ describe.skipIf(!databaseEngines.includes('postgres'))('what was committed witho
     const env = { DATABASE_URL: line.url, DARKROOM_ALLOW_HOSTS: gallery.host };
     house = await openCluster({ databaseUrl: postgres.url, env });
     await house.hire();
-  }, 120_000);
+  }, 180_000);
   // Whoever failed may have left it dead.
   beforeEach(async () => {
     const isAlive = await fetch(`${house.api.url}/livez`).then(

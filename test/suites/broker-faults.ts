@@ -26,7 +26,7 @@ export function brokerFaultSuite(engine: BrokerEngine): void {
     let pictures = 0;
     beforeAll(async () => {
       town = await openTown(engine);
-    });
+    }, 180_000);
     afterAll(() => town?.[Symbol.asyncDispose]());
     const submit = (count: number) => {
       pictures += count;
@@ -140,7 +140,7 @@ export function brokerFaultSuite(engine: BrokerEngine): void {
   });
 }
 
-const timeout = (ms: number) => ({ timeout: 60_000 + rounds * ms });
+const timeout = (ms: number) => ({ timeout: 150_000 + rounds * ms });
 
 async function openTown(engine: BrokerEngine): Promise<Town> {
   const [broker, gallery, postgres] = await Promise.all([engine.start(), openGallery({ delayMs }), emptyPostgres()]);
