@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { judge, type Witnesses } from './check.ts';
 import { canMount, openDisk } from './disk.ts';
 import { planFaults, type Fault } from './faults.ts';
-import { openFindings, wrongs, type Findings, type Wrong } from './findings.ts';
+import { wrongs, type Findings, type Wrong } from './findings.ts';
 import { openFollowers, type Followers } from './followers.ts';
 import { heal, inflict, killHolder, type Town } from './inflict.ts';
 import { openLedger, type Ledger } from './ledger.ts';
@@ -214,11 +214,4 @@ function openPlace(folder: string) {
       if (!this.isKept) await rm(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
-}
-
-/** Findings of a run that did not get as far as being judged. */
-export function brokenOff(error: unknown): Findings {
-  const findings = openFindings();
-  findings.add('surprises', String(error));
-  return findings;
 }

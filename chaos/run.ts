@@ -62,7 +62,13 @@ else {
   const runs = await plannedRuns();
   for (const [index, planned] of runs.entries()) {
     if (runs.length > 1) say(`\n# ${index + 1} of ${runs.length}: ${planned.profile}, seed ${planned.seed}`);
-    if (!(await run(planned))) process.exitCode = 1;
+    try {
+      if (!(await run(planned))) process.exitCode = 1;
+    } catch (error) {
+      // It was never judged, so it has no line: the next campaign makes it again.
+      process.exitCode = 1;
+      say(`This run broke off: ${String(error)}`);
+    }
   }
   if (runs.length > 1) await writeReport();
 }
