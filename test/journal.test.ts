@@ -4,9 +4,11 @@ import { sql } from 'kysely';
 import { describe, expect, test } from 'vitest';
 import { deleteBatch, retryBatch } from '../src/batches/change.ts';
 import { newId } from '../src/batches/ids.ts';
+import { journalLock } from '../src/batches/journal.ts';
+import { submitBatch } from '../src/batches/submit.ts';
 import { databaseEngines, onEachDatabase } from './support/databases.ts';
 import { doChore, submitCatalog } from './support/batches.ts';
-import { ended, failure, openHouse, success, type House } from './support/house.ts';
+import { compress, ended, failure, imagesOf, openHouse, success, type House } from './support/house.ts';
 
 async function eventsOf(house: House, after = 0) {
   const { rows } = await sql<{
@@ -20,6 +22,14 @@ async function eventsOf(house: House, after = 0) {
     house.app.db.query,
   );
   return rows;
+}
+
+async function waitsForLock(house: House): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
+    house.app.db.query,
+  );
+  return rows.length > 0;
 }
 
 onEachDatabase((engine) => {
@@ -117,6 +127,24 @@ describe.skipIf(!databaseEngines.includes('postgres'))('beside other writers, on
     for (const { id } of batches) expect(await house.batch(id)).toMatchObject({ state: 'succeeded' });
   });
 
+  test('a submission has done everything else before it waits for the journal', async () => {
+    await using house = await openHouse('postgres');
+    const written = Promise.withResolvers<void>();
+    let done = false;
+    const writing = house.app.db.transaction(async (tx) => {
+      await sql`select pg_advisory_xact_lock(${journalLock})`.execute(tx);
+      await written.promise;
+    });
+    const input = { surface: 'test', owner: '', renditions: [compress], content: { images: imagesOf(1) } };
+    const born = submitBatch(house.app, input, async () => void (done = true));
+    await expect.poll(() => done).toBe(true);
+    // And yet it waits: its event may have no number before those of whoever was first.
+    await expect.poll(() => waitsForLock(house)).toBe(true);
+    written.resolve();
+    await Promise.all([writing, born]);
+    expect((await eventsOf(house)).map(({ type }) => type)).toEqual(['batch.created']);
+  });
+
   test('the deletion of a batch keeps no other writer waiting while it waits itself', async () => {
     await using house = await openHouse('postgres');
     const { id } = await house.submitMany(1, { webhook: { url: 'https://shop.example/hook' } });
@@ -130,15 +158,7 @@ describe.skipIf(!databaseEngines.includes('postgres'))('beside other writers, on
       await held.promise;
     });
     const deleting = doChore(house);
-    await expect
-      .poll(async () => {
-        const { rows } = await sql`
-          select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`.execute(
-          house.app.db.query,
-        );
-        return rows.length;
-      })
-      .toBeGreaterThan(0);
+    await expect.poll(() => waitsForLock(house)).toBe(true);
     // A batch is born while the deletion waits for the delivery.
     const born = await Promise.race([
       house.submitMany(1).then(() => 'born'),

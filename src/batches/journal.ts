@@ -14,7 +14,7 @@ export type NewEvent = {
   images?: { id: string; outcome: 's' | 'f' | 'c' }[];
 };
 
-const journalLock = 8_315_001;
+export const journalLock = 8_315_001;
 
 /** Writes the events; owner and generation come from the batch. The caller tells listeners (`tellBatches`). */
 export async function writeEvents(tx: Tx, events: NewEvent[]): Promise<void> {
@@ -25,11 +25,14 @@ export async function writeEvents(tx: Tx, events: NewEvent[]): Promise<void> {
     images: images?.map((image) => image.id) ?? null,
     outcomes: images?.map((image) => image.outcome).join('') ?? null,
   }));
-  await sql`select pg_advisory_xact_lock(${journalLock})`.execute(tx);
+  // In the same statement: everybody else waits for the lock, and each round trip under it is theirs. A number is drawn for
+  // a row that the join has given, and it gives none before the lock is held.
   await sql`
+    with held as materialized (select pg_advisory_xact_lock(${journalLock}))
     insert into events (seq, batch_id, owner, generation, type, images, outcomes)
     select nextval('event_numbers'), b.id, b.owner, b.generation, r.type, r.images, r.outcomes
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(batch_id uuid, type text, images uuid[], outcomes text)
+    from held cross join
+      jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(batch_id uuid, type text, images uuid[], outcomes text)
     join batches b on b.id = r.batch_id`.execute(tx);
 }
 

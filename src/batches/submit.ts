@@ -43,38 +43,52 @@ export async function submitBatch(
     if (catalog) await insertCatalogFile(tx, catalog, input.owner);
     await tx
       .insertInto('batches')
-      .values({
-        id,
-        name: storable(input.name ?? null),
-        surface: input.surface,
-        owner: input.owner,
-        hop: input.hop ?? 0,
-        state: chunk ? 'queued' : 'expanding',
-        lane: total <= interactive ? 0 : 1,
-        renditions: JSON.stringify(input.renditions),
-        catalog: catalog?.file ?? null,
-        dialect: catalog ? JSON.stringify(catalog.dialect) : null,
-        problems: catalog ? JSON.stringify(catalog.problems) : null,
-        problem_count: catalog?.problemCount ?? 0,
-        webhook_url: input.webhook?.url ?? null,
-        webhook_format: input.webhook?.format ?? 'json',
-        total,
-        chore: chunk ? null : 'expand',
-      })
+      .values(rowOf(input, { id, total, isExpanding: !chunk }))
       .execute();
     const born = chunk
       ? await insertRows(tx, chunk, { batchId: id, attempts: app.config.attempts, most: app.db.rowsPerStatement })
       : [];
-    await writeEvents(tx, [{ batchId: id, type: 'batch.created' }, ...born]);
-    // A catalog may hold nothing but URLs that can never be fetched.
-    await closeBatches(tx, [id]);
+    const begin = () => writeEvents(tx, [{ batchId: id, type: 'batch.created' }, ...born]);
+    // A catalog may hold nothing but URLs that can never be fetched: then its end is told with its beginning. Else the
+    // journal, for which everybody waits, comes last.
+    const mayEnd = born.length > 0 || total === 0;
+    if (mayEnd) {
+      await begin();
+      await closeBatches(tx, [id]);
+    }
     const batch = await readBatch(tx, id);
     if (!batch) throw new Error(`batch ${id} is not there right after its insert`);
     await also?.(tx, batch);
+    if (!mayEnd) await begin();
     await tellBatches(tx, [id]);
-    await sql`select pg_notify('work', '')`.execute(tx);
+    // Rows have told of themselves.
+    if (!chunk) await sql`select pg_notify('work', '')`.execute(tx);
     return batch;
   });
+}
+
+type Born = { id: string; total: number; isExpanding: boolean };
+
+function rowOf(input: NewBatch, { id, total, isExpanding }: Born) {
+  const catalog = 'catalog' in input.content ? input.content.catalog : undefined;
+  return {
+    id,
+    name: storable(input.name ?? null),
+    surface: input.surface,
+    owner: input.owner,
+    hop: input.hop ?? 0,
+    state: isExpanding ? ('expanding' as const) : ('queued' as const),
+    lane: total <= interactive ? (0 as const) : (1 as const),
+    renditions: JSON.stringify(input.renditions),
+    catalog: catalog?.file ?? null,
+    dialect: catalog ? JSON.stringify(catalog.dialect) : null,
+    problems: catalog ? JSON.stringify(catalog.problems) : null,
+    problem_count: catalog?.problemCount ?? 0,
+    webhook_url: input.webhook?.url ?? null,
+    webhook_format: input.webhook?.format ?? 'json',
+    total,
+    chore: isExpanding ? ('expand' as const) : null,
+  };
 }
 
 /** All rows of a batch that nobody else sees yet, some at a time; the events of those that have ended already. */
