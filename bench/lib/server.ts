@@ -122,7 +122,7 @@ export async function untilReady(url: string, ended: () => boolean): Promise<voi
 
 async function untilAlive(postgres: Postgres | undefined, { pid, ended, tail }: Program): Promise<void> {
   if (!postgres) throw new Error('a worker of its own needs PostgreSQL');
-  for (const until = Date.now() + 30_000; ; await sleep(50)) {
+  for (const until = Date.now() + 120_000; ; await sleep(50)) {
     const [found] = await postgres.query<{ pid: number }>('select pid from workers where pid = $1', [pid]);
     if (found) return;
     if (ended() || Date.now() > until) throw new Error(`the worker did not start:\n${tail()}`);
