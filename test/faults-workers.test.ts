@@ -102,7 +102,7 @@ async function stopWorkers(house: Cluster) {
     for (const { victim, worker, images } of stopped) {
       const heard = victim.output().length;
       process.kill(victim.pid, 'SIGCONT');
-      await expect.poll(() => victim.output().slice(heard), { timeout: 30_000 }).toContain(declaredDead);
+      await expect.poll(() => victim.output().slice(heard), { timeout: 120_000 }).toContain(declaredDead);
       expect(await house.idOf(victim)).not.toBe(worker);
       seconds.push(...(await restarts(house, images, at)));
       const late = 'select id from images where worker = $1 and finished_at > $2';
