@@ -123,7 +123,7 @@ export async function openCluster({ databaseUrl, env: given, files: named }: Clu
     /** The id under which the process works; waits until it has one. */
     async idOf({ pid }: Product): Promise<string> {
       const look = () => ask<{ id: string }>('select id from workers where pid = $1', [pid]);
-      await expect.poll(async () => (await look()).length, { timeout: 30_000 }).toBe(1);
+      await expect.poll(async () => (await look()).length, { timeout: 120_000 }).toBe(1);
       return (await look())[0]?.id ?? '';
     },
     /** Files in storage that no row knows; temporary ones are not counted. */
