@@ -60,8 +60,8 @@ export function reportOf(results: Result[]): string {
         String(sum(group.map(({ faults }) => sum(Object.values(faults))))),
         ...(['lost', 'stuck', 'duplicated', 'torn'] as const).map(wrong),
         String(sum(others.map((name) => Number(wrong(name))))),
-        `${Math.max(...group.map(({ p95RecoverySec }) => p95RecoverySec))} s`,
-        `${Math.max(...group.map(({ maxRecoverySec }) => maxRecoverySec))} s`,
+        String(sum(group.map(({ extraRuns }) => extraRuns))),
+        String(sum(group.map(({ cuts }) => cuts))),
       ];
     });
   const header = [
@@ -74,8 +74,8 @@ export function reportOf(results: Result[]): string {
     'doubled',
     'torn',
     'any other fault',
-    'worst p95 recovery',
-    'longest',
+    'starts given back',
+    'followers cut off',
   ];
   return table(header, rows);
 }
