@@ -20,11 +20,17 @@ export function judgeRows(all: Case, findings: Findings): void {
     for (const id of ids) judgeOrder(all, { order, acts, id, batch: batches.get(id) }, findings);
   }
   const known = new Set([...all.promised.orders.values()].flatMap(({ ids }) => [...ids]));
+  // What was sent and never answered may have been done, once.
+  const unanswered = new Set([...all.promised.orders].flatMap(([key, { ids }]) => (ids.size === 0 ? [key] : [])));
   for (const { id, name } of all.batches)
-    if (!known.has(id)) findings.add('duplicated', `batch ${id} (${name}) was acknowledged to nobody`);
+    if (!known.has(id) && !unanswered.delete(keyIn(name)))
+      findings.add('duplicated', `batch ${id} (${name}) was acknowledged to nobody`);
   for (const id of new Set([...all.byBatch.keys(), ...all.productBatches]))
     if (!batches.has(id)) findings.add('miscounted', `rows of batch ${id}, which is gone`);
 }
+
+/** Batches bear the key of their order; those that came as a file alone bear the file's name. */
+const keyIn = (name: string | null): string => (name ?? '').replace(/\.csv$/, '');
 
 type Ordered = { order: Order; acts: { act: Act; acknowledged: boolean }[]; id: string; batch: BatchRow | undefined };
 
