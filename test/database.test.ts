@@ -45,6 +45,16 @@ describe.skipIf(!inject('postgresUrl'))('a PostgreSQL server', () => {
     ]);
   });
 
+  test('a migration that changes what a known statement returns costs nobody their transaction', async () => {
+    await using db = await openTestDatabase('postgres');
+    const read = () =>
+      db.transaction(async (tx) => (await tx.selectFrom('settings').selectAll().where('name', '=', 'a').execute())[0]);
+    await db.query.insertInto('settings').values({ name: 'a', value: '1' }).execute();
+    for (let time = 0; time < 10; time++) expect(await read()).toEqual({ name: 'a', value: 1 });
+    await sql`alter table settings add column since int default 3`.execute(db.query);
+    for (let time = 0; time < 10; time++) expect(await read()).toEqual({ name: 'a', value: 1, since: 3 });
+  });
+
   test('two transactions that lock crosswise both succeed in the end', async () => {
     await using db = await openTestDatabase('postgres');
     await db.query

@@ -9,6 +9,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import { types, type Pool, type PoolClient, type QueryConfig, type QueryResult } from 'pg';
 import type { Logger } from 'pino';
 import type { Channel } from './database.ts';
+import { openStatements, type Statements } from './statements.ts';
 
 // bigint: counters, byte sizes and event numbers stay far below 2^53.
 types.setTypeParser(20, Number);
@@ -42,11 +43,26 @@ export function steadyPool(pool: Pool, options: Steadiness): PostgresPool {
     // The statement in flight already rejects with this error; without a listener it would also end the process.
     client.on('error', (error: Error) => options.log.debug({ err: error }, 'a database connection was lost'));
   });
+  const statements = openStatements();
   return {
     options: pool.options,
     end: () => pool.end(),
-    connect: async () => lend(await pool.connect(), options),
+    connect: async () => {
+      const client = await pool.connect();
+      const lent = lend(client, statements, options);
+      if (statements.plansAreOld(client)) await forgetPlans(lent);
+      return lent;
+    },
   };
+}
+
+async function forgetPlans(client: PostgresPoolClient): Promise<void> {
+  try {
+    await client.query('discard plans', []);
+  } catch (error) {
+    client.release(true);
+    throw error;
+  }
 }
 
 const longestTurnMs = 20;
@@ -63,17 +79,24 @@ class Unanswered extends Error {
   override readonly name = 'Unanswered';
 }
 
-function lend(client: PoolClient, { onlyConnection, unansweredMs }: Steadiness): PostgresPoolClient {
+function lend(
+  client: PoolClient,
+  statements: Statements,
+  { onlyConnection, unansweredMs }: Steadiness,
+): PostgresPoolClient {
   let unanswered: Unanswered | undefined;
+  let outdated = false;
   const query = async (text: string, values: unknown[]) => {
     // The rollback that follows would otherwise hide why.
     if (unanswered) throw unanswered;
     if (onlyConnection) await letOthersIn();
     const timeoutMs = onlyConnection ? undefined : patience.getStore() || unansweredMs;
     try {
-      return await answerOf(client, { text, values }, timeoutMs);
+      const name = statements.nameOf(text, values);
+      return await answerOf(client, { text, values, ...(name !== undefined && { name }) }, timeoutMs);
     } catch (error) {
       if (error instanceof Unanswered) unanswered = error;
+      outdated ||= isOutdated(error);
       // The driver's stack ends at its socket; from here it leads to who asked.
       Error.captureStackTrace(error as Error);
       throw error;
@@ -82,8 +105,15 @@ function lend(client: PoolClient, { onlyConnection, unansweredMs }: Steadiness):
   return {
     // Kysely's type also covers cursors, which this house does not use.
     query: query as unknown as PostgresPoolClient['query'],
-    release: (destroy?: boolean) => client.release(!onlyConnection && (destroy || unanswered !== undefined)),
+    release: (destroy?: boolean) =>
+      client.release(!onlyConnection && (destroy || outdated || unanswered !== undefined)),
   };
+}
+
+/** A migration changed what a known statement returns; a connection that does not know it yet has no trouble. */
+export function isOutdated(error: unknown): boolean {
+  const { code, message } = error as { code?: string; message?: string };
+  return code === '0A000' && /cached plan/.test(message ?? '');
 }
 
 /**

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Logger } from 'pino';
 import type { Database } from './database.ts';
-import { patience, type Engine } from './engine.ts';
+import { isOutdated, patience, type Engine } from './engine.ts';
 import { migrate, waitForMigration } from './migrate.ts';
 import { openPglite } from './pglite.ts';
 import { openMigrationPool, openPostgres } from './postgres.ts';
@@ -76,14 +76,14 @@ async function migrateAlone(url: string, log: Logger): Promise<void> {
   }
 }
 
-/** Two transactions that meet crosswise cost one of them its work: PostgreSQL asks to run it again. */
+/** Two transactions that meet crosswise cost one of them its work: PostgreSQL asks to run it again. So does a migration. */
 async function repeatOnConflict<T>(run: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await run();
     } catch (error) {
       const { code } = error as { code?: string };
-      if ((code !== '40P01' && code !== '40001') || tries > 5) throw error;
+      if ((code !== '40P01' && code !== '40001' && !isOutdated(error)) || tries > 5) throw error;
       await sleep(Math.random() * 20 * 2 ** tries); // spread, or the same two meet again
     }
   }

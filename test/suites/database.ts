@@ -170,6 +170,27 @@ export function databaseSuite(open: () => Promise<Database>): void {
     await vi.waitFor(() => expect(heard).toEqual(['still here']));
   });
 
+  test('plans a statement that comes again once, and anew when its table has grown meanwhile', async () => {
+    await sql`create table grown (id int primary key, word text)`.execute(db.query);
+    const find = (id: number) => sql<{ word: string }>`select word from grown where id = ${id}`.execute(db.query);
+    await sql`insert into grown values (-1, 'small'), (-2, 'tables')`.execute(db.query);
+    await sql`analyze grown`.execute(db.query);
+    for (let time = 0; time < 12; time++) expect((await find(time)).rows).toEqual([]);
+    const { rows: named } = await sql<{ name: string; generic: number }>`
+      select name, generic_plans as generic from pg_prepared_statements
+      where statement like 'select word from grown%'`.execute(db.query);
+    expect(named).toEqual([{ name: expect.stringMatching(/^darkroom_\d+$/), generic: expect.any(Number) }]);
+    expect(named[0]!.generic).toBeGreaterThan(0);
+    const plan = async () => {
+      const { rows } = await sql.raw(`explain (costs off) execute ${named[0]!.name}(7)`).execute(db.query);
+      return JSON.stringify(rows);
+    };
+    expect(await plan()).toContain('Seq Scan');
+    await sql`insert into grown select n, 'word ' || n from generate_series(1, 20000) n`.execute(db.query);
+    await vi.waitFor(async () => expect(await plan()).toMatch(/Index|Bitmap/), { timeout: 10_000, interval: 100 });
+    expect((await find(7)).rows).toEqual([{ word: 'word 7' }]);
+  });
+
   test('is healthy, and can be maintained', async () => {
     await db.maintain();
     expect(await db.healthy()).toBe(true);
