@@ -81,7 +81,8 @@ export function readKept(): Kept[] {
  * been measured again without the others.
  */
 export function lastFull(kept: Kept[]): Kept[] {
-  const full = kept.filter(({ scope }) => scope === 'full');
+  // Somebody's own pictures are for their eyes.
+  const full = kept.filter(({ scope, corpus }) => scope === 'full' && !corpus.startsWith('folder'));
   const of = full.filter((each) => each.commit === full.at(-1)?.commit && each.corpus === full.at(-1)?.corpus);
   return [...Map.groupBy(of, ({ family }) => family).values()].flatMap((rows) =>
     rows.filter(({ at }) => at === rows.at(-1)?.at),

@@ -11,14 +11,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { Client, type QueryResultRow } from 'pg';
+import { Client, Pool, type QueryResultRow } from 'pg';
 import { freePort } from './port.ts';
 
 export type Postgres = {
   url: string;
   pid: number;
   version: string;
-  /** One statement by the harness's own client, which lives as long as the server. */
+  /** One statement by the harness's own connections, which live as long as the server. */
   query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
   stop(): Promise<void>;
 };
@@ -64,17 +64,16 @@ export async function startPostgres({ disk }: { disk: boolean }): Promise<Postgr
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  let client: Promise<Client> | undefined;
+  const pool = openPool(url);
   const stop = async () => {
-    await (await client)?.end();
+    await pool.end();
     shell.stdin.end();
     if (shell.exitCode === null) await once(shell, 'exit');
     await rm(folder, { recursive: true, force: true });
   };
   try {
     const version = await answerOf(url);
-    const query: Postgres['query'] = async (text, values) =>
-      (await (await (client ??= connect(url))).query(text, values)).rows;
+    const query: Postgres['query'] = async (text, values) => (await pool.query(text, values)).rows;
     return { url, pid: shell.pid ?? 0, version, query, stop };
   } catch (error) {
     await stop();
@@ -82,12 +81,12 @@ export async function startPostgres({ disk }: { disk: boolean }): Promise<Postgr
   }
 }
 
-async function connect(connectionString: string): Promise<Client> {
-  const client = new Client({ connectionString });
+/** Connects when it is first asked. */
+function openPool(connectionString: string): Pool {
+  const pool = new Pool({ connectionString, max: 4 });
   // The server may end before the harness does; nobody asks any more then.
-  client.on('error', () => {});
-  await client.connect();
-  return client;
+  pool.on('error', () => {});
+  return pool;
 }
 
 /** The version, as soon as the server answers. */

@@ -41,7 +41,7 @@ export function renderResults(kept: Kept[]): string {
     '## Where we lose, and why',
     losses(rows),
     '## What the peers do not do',
-    'They are fair and naive on purpose: one table, two UPDATEs and one message an image. They guard no address, decode in the process that serves, never force a result to disk, keep no events, and an image that was in work when its process died is lost or done twice. What Darkroom pays for these is in its figures.',
+    'They are fair and naive on purpose: one table, two UPDATEs and one message an image. They judge no address, decode in the process that works the queue, force no result to disk and keep no events. What Darkroom pays for these is in its figures.',
     '## What came out',
     quality(rows),
     '## Where the CPU goes',

@@ -67,6 +67,8 @@ export function answer<R extends Requests>(handlers: {
       return { id, error: (error as Error).stack ?? String(error) };
     }
   };
-  process.on('message', (question: Question) => void handle(question).then((reply) => process.send?.(reply)));
+  // A harness that has been interrupted hears no answer any more.
+  const send = (reply: Reply) => process.send?.(reply, () => {});
+  process.on('message', (question: Question) => void handle(question).then(send));
   process.on('disconnect', () => process.exit());
 }

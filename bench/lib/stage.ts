@@ -74,8 +74,9 @@ export async function openStage(options: Options, log: (line: string) => void): 
     try {
       return await work();
     } catch (error) {
-      log(`${name}: ${(error as Error).stack}`);
-      failures.push(`${name} could not be measured: ${(error as Error).message.split('\n')[0]}`);
+      const { message, stack, cause } = error as Error;
+      log(`${name}: ${stack}${cause instanceof Error ? `\nbecause of ${cause.stack}` : ''}`);
+      failures.push(`${name} could not be measured: ${message.split('\n')[0]}`);
       return [];
     }
   };
