@@ -46,7 +46,7 @@ for (const trouble of troubles)
           await disk.spoil(trouble);
           const refused = await untilRefused(house, gallery.url(1));
           ids.push(...refused);
-          expect((await fetch(`${house.api.url}/readyz`)).status).toBe(503);
+          await expect.poll(() => readiness(house), patience).toBe(503);
           await expect.poll(() => inHand(house), patience).toBe(0);
           expect(await house.missing()).toEqual([]);
 
@@ -54,7 +54,7 @@ for (const trouble of troubles)
           const mended = await house.now();
           await house.endWell(ids.slice(-1 - refused.length));
           seconds.push(await firstEndAfter(house, mended));
-          await expect.poll(async () => (await fetch(`${house.api.url}/readyz`)).status, patience).toBe(200);
+          await expect.poll(() => readiness(house), patience).toBe(200);
         }
         expect(await house.mistakes()).toEqual([]);
         const missing = await house.missing();
@@ -102,6 +102,9 @@ test.skipIf(!canRun)(
 );
 
 const done = async (house: Cluster) => (await house.ask(`select 1 from images where state = 'succeeded'`)).length;
+
+/** It is remembered for two seconds. */
+const readiness = async ({ api }: Cluster) => (await fetch(`${api.url}/readyz`)).status;
 
 const inHand = async (house: Cluster) => (await house.ask(`select 1 from images where state = 'running'`)).length;
 
