@@ -86,7 +86,7 @@ onEachDatabase((engine) => {
       expect((await house.images(batch.id)).length).toBe(6_000);
     });
 
-    test('inserts a chunk once, however often it comes, and none out of its order', async () => {
+    test('inserts a chunk once, none out of its order, and none of a holder that lost the chore', async () => {
       await using house = await openHouse(engine);
       const batch = await submitCatalog(house, manyRows(600));
       const worker = newId();
@@ -96,6 +96,8 @@ onEachDatabase((engine) => {
       const place = { batchId: batch.id, worker, claims, row: 0, nextRow: 3, position: 0, attempts: 5 };
       const insert = (more: Partial<typeof place>) =>
         house.app.db.transaction((tx) => insertChunk(tx, chunk, { ...place, ...more }));
+      expect(await insert({ claims: claims - 1 })).toBeUndefined();
+      expect(await insert({ worker: newId() })).toBeUndefined();
       expect(await insert({})).toEqual({ ended: 0 });
       expect(await insert({})).toBeUndefined();
       expect(await insert({ row: 6, nextRow: 9, position: 6 })).toBeUndefined();
