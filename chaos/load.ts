@@ -164,7 +164,7 @@ async function insist({ urls }: LoadOptions, request: Request, told: Told): Prom
   while (!signal.aborted) {
     const answer = await askOnce(chance.oneOf(urls), request, signal);
     const isLater =
-      'fault' in answer || answer.status >= 500 || answer.status === 429 || answer.body.code === inProgress;
+      'fault' in answer || answer.status >= 500 || later.has(answer.status) || answer.body.code === inProgress;
     if (!isLater) {
       open.delete(name);
       return answer;
@@ -174,6 +174,8 @@ async function insist({ urls }: LoadOptions, request: Request, told: Told): Prom
   }
   return undefined;
 }
+/** Too many at once; and too slowly, which a server says that was frozen while the request came. */
+const later = new Set([408, 429]);
 const inProgress = 'idempotency_in_progress';
 
 async function askOnce(base: string, request: Request, signal: AbortSignal): Promise<Answer | { fault: string }> {
