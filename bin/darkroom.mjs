@@ -1,10 +1,7 @@
-#!/usr/bin/env -S node --max-semi-space-size=8
+#!/usr/bin/env node
 // darkroom.mjs — the command `darkroom`, under whatever Node it is called.
 //
 // Plain JavaScript, because an older Node must be able to read it: it then calls the Node that `npm start` installed.
-//
-// The flag, here and in every other way to start (package.json, containers, systemd): V8 lets its nursery grow to 64 MB
-// while a catalog of a million rows goes through, and a quarter of that does.
 
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -17,9 +14,7 @@ if (Number(process.versions.node.split('.')[0]) >= 24) {
   process.argv[1] = fileURLToPath(main);
   await import(main.href);
 } else if (existsSync(bundled)) {
-  const child = spawn(bundled, [...process.execArgv, fileURLToPath(main), ...process.argv.slice(2)], {
-    stdio: 'inherit',
-  });
+  const child = spawn(bundled, [fileURLToPath(main), ...process.argv.slice(2)], { stdio: 'inherit' });
   // Ctrl-C reaches the child by itself; what is sent to this process alone must be handed on.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => signal !== 'SIGINT' && child.kill(signal));

@@ -3,8 +3,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { openAsBlob } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { freePort } from './port.ts';
-import { shipped } from './program.ts';
 import { untilReady } from './server.ts';
 
 export type Api = {
@@ -16,6 +16,8 @@ export type Api = {
   stop(): Promise<void>;
 };
 
+const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
 export async function startApi(dataDir: string, databaseUrl: string): Promise<Api> {
   const port = await freePort();
   const env = {
@@ -26,7 +28,7 @@ export async function startApi(dataDir: string, databaseUrl: string): Promise<Ap
     DATABASE_URL: databaseUrl,
     DARKROOM_LOG_LEVEL: 'silent',
   };
-  const child = spawn(process.execPath, [...shipped, 'serve', '--no-worker'], { env, stdio: 'ignore' });
+  const child = spawn(process.execPath, [program, 'serve', '--no-worker'], { env, stdio: 'ignore' });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   const url = `http://127.0.0.1:${port}`;
   const stop = async () => {

@@ -14,16 +14,12 @@ export type Program = {
   end(signal: NodeJS.Signals): Promise<void>;
 };
 
-const root = new URL('../../', import.meta.url);
-const { scripts } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { scripts: { start: string } };
-const words = scripts.start.split(' ');
-/** As `npm start` has it: flags of Node, then the program. */
-export const shipped = [...words.filter((word) => word.startsWith('--')), fileURLToPath(new URL('src/main.ts', root))];
+const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** Runs `darkroom <args>`; what it prints goes to the file `log`. */
 export function runProgram(args: string[], environment: Record<string, string>, log: string): Program {
   const file = openSync(log, 'w');
-  const child = spawn(process.execPath, [...shipped, ...args], {
+  const child = spawn(process.execPath, [main, ...args], {
     env: { PATH: process.env.PATH ?? '', ...environment },
     stdio: ['ignore', file, file],
   });
