@@ -10,7 +10,7 @@ import type { Uses } from '../app.ts';
 import type { FileKind } from '../db/schema.ts';
 import type { Batch, ImageState, ProductView } from './model.ts';
 
-const rowsAtOnce = 500;
+const rowsAtOnce = 2000;
 
 /** A page, never empty. */
 type Columns<Row> = { [Key in keyof Row]: Row[Key][] };

@@ -7,6 +7,7 @@ import { start, type Started } from '../start.ts';
 import { version } from '../version.ts';
 import type { ServeFlags } from './index.ts';
 import { openLog } from './log.ts';
+import { boundNursery } from './nursery.ts';
 import { listenerOf } from './port.ts';
 import { exitCodes, untilStopped, type Session } from './session.ts';
 import { readSettings } from './settings.ts';
@@ -20,6 +21,7 @@ export async function serve(session: Session, flags: ServeFlags): Promise<number
     ...(flags.insecureNoAuth && { insecureNoAuth: 'on' }),
   });
   const log = openLog(config, session.out);
+  if (!flags.worker) boundNursery();
   let started: Awaited<ReturnType<typeof start>>;
   try {
     started = await start(config, { version, log, serve: true, work: flags.worker });

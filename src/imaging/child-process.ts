@@ -27,6 +27,8 @@ export type Child = {
   readonly pid: number;
   /** Images it was given. */
   served: number;
+  /** How much of its life they used up, in images of a megapixel or more. */
+  wear: number;
   /** Sends a frame; the payload stays the list of chunks it came in. */
   send(frame: ParentFrame, payload?: readonly Buffer[]): void;
   /** The next frame; throws {@link ChildEnded} when there will be none. */
@@ -95,6 +97,7 @@ export function startChild(script: string): Child {
   return {
     pid,
     served: 0,
+    wear: 0,
     send(frame, payload = []) {
       const bytes = payload.reduce((sum, chunk) => sum + chunk.length, 0);
       // Corked, all chunks leave in one call; joining them first would copy every source once more.

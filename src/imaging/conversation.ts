@@ -20,6 +20,7 @@ type Talk = { child: Child; job: SandboxJob; format: Format; limits: TalkLimits;
 const totalMs = 120_000;
 const msPerMegapixel = 500;
 const memoryEveryMs = 20;
+const lightestWear = 0.1;
 
 /** Renders one image in this child. Throws the Problem of the picture, or {@link ChildEnded}. */
 export async function talk(talking: Talk, signal?: AbortSignal): Promise<Rendering> {
@@ -50,6 +51,8 @@ async function converse({ child, job, format, limits, budget }: Talk, signal?: A
     child.kill('timeout', `${what} took too long`),
   );
   let giveBack: (() => void) | undefined;
+  // Until its header is known, a picture counts whole.
+  let wear = 1;
   try {
     const { id, renditions } = job;
     const { maxPixels, maxOutputSide } = limits;
@@ -67,7 +70,9 @@ async function converse({ child, job, format, limits, budget }: Talk, signal?: A
     const ms = { decode: clock.lap(), transform: 0, encode: 0 };
     clock.pause();
     // A small picture that is asked to become a large one has as much to do.
-    clock.setStageMs(stageMs + msPerMegapixel * largestMegapixels(job, header));
+    const largest = largestMegapixels(job, header);
+    wear = wearOf(largest);
+    clock.setStageMs(stageMs + msPerMegapixel * largest);
     giveBack = await budget.take(megapixels(job, header), signal);
     clock.lap();
     child.send({ type: 'go', id });
@@ -77,10 +82,17 @@ async function converse({ child, job, format, limits, budget }: Talk, signal?: A
     const mediaType = formats[format].mediaType;
     return { source: { format, mediaType, width, height, frames }, renditions: rendered, ms: rounded(ms), warnings };
   } finally {
+    child.wear += wear;
     clock.stop();
     giveBack?.();
   }
 }
+
+/**
+ * What an image of `size` megapixels takes of a child's life, 0.1 to 1: libraries leak with what they work on, and what stays of a picture is
+ * the less the smaller it was. To start a child costs as much as a hundred icons.
+ */
+const wearOf = (size: number): number => Math.min(1, lightestWear + size);
 
 type Doing = 'decode' | 'transform' | 'encode';
 

@@ -16,7 +16,8 @@ export type Slot = {
 type Options = { script: string; onStart: (ok: boolean, detail: string) => void };
 
 const startMs = 30_000;
-const maxServed = 200;
+/** In images of a megapixel or more, see `wearOf` in conversation.ts. */
+const maxWear = 200;
 const maxIdleMemory = 300 * 1024 * 1024;
 
 /** An empty slot; the first call of `child` starts one. */
@@ -69,7 +70,7 @@ export function openSlot({ script, onStart }: Options): Slot {
     },
     settle() {
       swap();
-      if (!living || (living.served < maxServed && living.memory() < maxIdleMemory)) return;
+      if (!living || (living.wear < maxWear && living.memory() < maxIdleMemory)) return;
       successor ??= start()
         .then(
           (child) => void (next = child),
