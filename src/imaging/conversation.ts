@@ -89,8 +89,8 @@ async function converse({ child, job, format, limits, budget }: Talk, signal?: A
 }
 
 /**
- * What an image of `size` megapixels takes of a child's life, 0.1 to 1: libraries leak with what they work on, and what stays of a picture is
- * the less the smaller it was. To start a child costs as much as a hundred icons.
+ * What an image of `size` megapixels takes of a child's life, 0.1 to 1: libraries leak with what they work on, and what
+ * stays of a picture is the less the smaller it was. To start a child costs as much as a hundred icons.
  */
 const wearOf = (size: number): number => Math.min(1, lightestWear + size);
 
