@@ -133,6 +133,15 @@ describe('the pool', () => {
     expect(studio.sandbox.healthy()).toMatchObject({ ok: false });
   });
 
+  test('an image whose child takes long to start can be aborted', async () => {
+    await using studio = await openStudio({ childScript: misbehaving('late'), lazy: true });
+    const stop = new AbortController();
+    const waiting = studio.render(small, [], stop.signal);
+    await wait(200);
+    stop.abort(new Error('drained'));
+    await expect(waiting).rejects.toThrow('drained');
+  });
+
   test('starts nothing before the first image when asked to', async () => {
     await using studio = await openStudio({ lazy: true });
     expect(studio.sandbox.children()).toEqual([]);

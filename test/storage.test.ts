@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openDisk } from '../src/storage/disk.ts';
 import { openStorage } from '../src/storage/index.ts';
 import { keyOf, type Storage } from '../src/storage/storage.ts';
@@ -218,6 +218,13 @@ describe('S3', () => {
     ['s3:///secret', 'must look like s3://bucket/prefix'],
   ])('refuses %j with a sentence', async (url, sentence) => {
     await expect(openAt(url)).rejects.toThrow(sentence);
+  });
+
+  test('says where to write the region when nobody has', async () => {
+    for (const name of ['AWS_REGION', 'AWS_DEFAULT_REGION']) vi.stubEnv(name, undefined);
+    for (const name of ['AWS_CONFIG_FILE', 'AWS_SHARED_CREDENTIALS_FILE']) vi.stubEnv(name, join(folder, 'none'));
+    await expect(openAt('s3://bucket')).rejects.toThrow('names no region. Write s3://bucket?region=');
+    vi.unstubAllEnvs();
   });
 });
 

@@ -80,7 +80,13 @@ test.skipIf(!databaseEngines.includes('postgres'))(
     await vi.waitFor(() => expect(older.output()).toContain('The operation tumble is of a newer release'), patience);
     const newer = await startWorker({ ...at, program });
     closers.push(() => newer.end('SIGKILL'));
-    expect(await strange).toMatchObject({ state: 'succeeded' });
+    const done = (await strange) as { id: string };
+    expect(done).toMatchObject({ state: 'succeeded' });
+    // An API of the release before shows what it could not have taken in.
+    const before = await startProduct({ ...at, port: await freePort(), args: ['serve', '--no-worker'] });
+    closers.push(() => before.end('SIGKILL'));
+    const seen = await fetch(`${before.url}/v1/batches/${done.id}`);
+    expect(await seen.json()).toMatchObject({ state: 'succeeded', renditions: { default: ['tumble'] } });
     const { rows } = await sql<{ left: number }>`select distinct attempts_left as left from images`.execute(
       database.query,
     );

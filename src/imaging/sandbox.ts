@@ -43,8 +43,7 @@ export async function openSandbox(options: SandboxOptions): Promise<Sandbox> {
   let closed = false;
 
   const once = async (slot: Slot, job: SandboxJob, format: Format, signal?: AbortSignal): Promise<Rendering> => {
-    const child = await readyChild(slot, starts);
-    signal?.throwIfAborted();
+    const child = await unlessAborted(readyChild(slot, starts), signal);
     return talk({ child, job, format, limits: options, budget }, signal);
   };
 
@@ -93,6 +92,19 @@ async function twiceIfCrashed<T>(run: () => Promise<T>, onCrash: (error: ChildEn
     if (!(error instanceof ChildEnded) || error.ending !== 'crashed') throw error;
     onCrash(error);
     return run();
+  }
+}
+
+/** A child that takes long to start holds nobody who has been told to stop; the slot keeps it for the next image. */
+async function unlessAborted(starting: Promise<Child>, signal?: AbortSignal): Promise<Child> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([starting, aborted.promise]);
+  } finally {
+    signal?.removeEventListener('abort', abort);
   }
 }
 

@@ -40,6 +40,9 @@ export async function openS3(url: string): Promise<Storage> {
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
   });
+  await client.config.region().catch(() => {
+    throw new Error('STORAGE_URL names no region. Write s3://bucket?region=eu-central-1, or set AWS_REGION.');
+  });
   const placeOf = (key: string) => ({ Bucket: bucket, Key: prefix + partsOf(key).join('/') });
   const room = watchBucket(client, bucket);
 
