@@ -125,7 +125,8 @@ onEachDatabase((engine) => {
 
     gone = false;
     expect(await redeliver(house.db, second, 'bob')).toBeUndefined();
-    expect(await redeliver(house.db, second, 'ada')).toMatchObject({ state: 'queued', receiverDisabledAt: null });
+    // It may be on its way again before we look.
+    expect(await redeliver(house.db, second, 'ada')).toMatchObject({ receiverDisabledAt: null });
     await vi.waitFor(async () => expect((await house.find(second)).state).toBe('delivered'), patience);
     expect(receiver.calls[2]?.headers['webhook-id']).toBe(`msg_${second}`);
   });

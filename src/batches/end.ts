@@ -2,7 +2,6 @@
 
 import { sql } from 'kysely';
 import type { Tx } from '../db/database.ts';
-import { tellBatches } from '../notify/events.ts';
 import { closeBatches, type ClosedBatch } from './close.ts';
 import { writeEvents, type NewEvent } from './journal.ts';
 
@@ -47,10 +46,7 @@ export async function recordEnds(tx: Tx, ended: Ended[]): Promise<ClosedBatch[]>
     tx,
     [...byBatch].flatMap(([batchId, images]) => settledEvents(batchId, images)),
   );
-  const ids = [...byBatch.keys()];
-  const closed = await closeBatches(tx, ids);
-  await tellBatches(tx, ids);
-  return closed;
+  return closeBatches(tx, [...byBatch.keys()]);
 }
 
 /** The events that tell of these images, some in each. */

@@ -56,10 +56,7 @@ export async function expandCatalog(
 async function insertTold({ db }: Uses<'db'>, chunk: Chunk, place: Place): Promise<boolean> {
   return db.transaction(async (tx) => {
     const inserted = await insertChunk(tx, chunk, place);
-    if (inserted && inserted.ended > 0) {
-      await writeEvents(tx, await eventsAtBirth(tx, place, chunk));
-      await tellBatches(tx, [place.batchId]);
-    }
+    if (inserted && inserted.ended > 0) await writeEvents(tx, await eventsAtBirth(tx, place, chunk));
     return inserted !== undefined;
   });
 }

@@ -6,6 +6,7 @@
 
 import { sql } from 'kysely';
 import type { Tx } from '../db/database.ts';
+import { tellingOf } from '../notify/events.ts';
 
 export type NewEvent = {
   batchId: string;
@@ -16,7 +17,7 @@ export type NewEvent = {
 
 export const journalLock = 8_315_001;
 
-/** Writes the events; owner and generation come from the batch. The caller tells listeners (`tellBatches`). */
+/** Writes the events and tells of them; owner and generation come from the batch. */
 export async function writeEvents(tx: Tx, events: NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   const rows = events.map(({ batchId, type, images }) => ({
@@ -28,12 +29,14 @@ export async function writeEvents(tx: Tx, events: NewEvent[]): Promise<void> {
   // In the same statement: everybody else waits for the lock, and each round trip under it is theirs. A number is drawn for
   // a row that the join has given, and it gives none before the lock is held.
   await sql`
-    with held as materialized (select pg_advisory_xact_lock(${journalLock}))
-    insert into events (seq, batch_id, owner, generation, type, images, outcomes)
-    select nextval('event_numbers'), b.id, b.owner, b.generation, r.type, r.images, r.outcomes
-    from held cross join
-      jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(batch_id uuid, type text, images uuid[], outcomes text)
-    join batches b on b.id = r.batch_id`.execute(tx);
+    with held as materialized (select pg_advisory_xact_lock(${journalLock})), written as (
+      insert into events (seq, batch_id, owner, generation, type, images, outcomes)
+      select nextval('event_numbers'), b.id, b.owner, b.generation, r.type, r.images, r.outcomes
+      from held cross join
+        jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(batch_id uuid, type text, images uuid[], outcomes text)
+      join batches b on b.id = r.batch_id
+    )
+    select ${tellingOf(rows.map((row) => row.batch_id))}`.execute(tx);
 }
 
 /** Writes that a batch is gone, after it is: the deletion waits for locks, and this one must be the last. */

@@ -8,7 +8,6 @@ import { readRows } from '../catalogs/read.ts';
 import type { CatalogRow } from '../catalogs/catalog.ts';
 import type { Uses } from '../app.ts';
 import type { Tx } from '../db/database.ts';
-import { tellBatches } from '../notify/events.ts';
 import { problem } from '../problem.ts';
 import { keyOf } from '../storage/storage.ts';
 import { closeBatches } from './close.ts';
@@ -59,10 +58,9 @@ export async function submitBatch(
     const batch = await readBatch(tx, id);
     if (!batch) throw new Error(`batch ${id} is not there right after its insert`);
     await also?.(tx, batch);
-    if (!mayEnd) await begin();
-    await tellBatches(tx, [id]);
     // Rows have told of themselves.
     if (!chunk) await sql`select pg_notify('work', '')`.execute(tx);
+    if (!mayEnd) await begin();
     return batch;
   });
 }

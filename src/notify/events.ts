@@ -1,6 +1,7 @@
 // events.ts — tells every process at once which batches changed.
 //
-// Writers notify once per transaction with `tellBatches`; PostgreSQL delivers when and only if that transaction commits.
+// Whoever writes events tells of them in the same statement (journal.ts), who changes a batch otherwise with `tellBatches`;
+// PostgreSQL delivers when and only if that transaction commits, and what was told twice in it once.
 // What arrives is a hint and no record: a listener that was cut off misses some, so whoever follows a batch also reads
 // it now and then. Long lists are not split into several notifications: they shrink to "anything may have changed".
 
@@ -12,12 +13,15 @@ import type { Events } from './notify.ts';
 /** 100 ids are 3.9 kB; a notification holds 8. */
 const mostIds = 100;
 
-/** Tells in all processes, once the transaction has committed, that these batches changed. At most once per transaction. */
+/** Tells in all processes, once the transaction has committed, that these batches changed. */
 export async function tellBatches(tx: Queries, batchIds: readonly string[]): Promise<void> {
+  if (batchIds.length > 0) await sql`select ${tellingOf(batchIds)}`.execute(tx);
+}
+
+/** The same as an expression, for a statement that goes out anyway. */
+export function tellingOf(batchIds: readonly string[]) {
   const ids = [...new Set(batchIds)];
-  if (ids.length === 0) return;
-  const payload = JSON.stringify(ids.length > mostIds ? [] : ids);
-  await sql`select pg_notify('events', ${payload})`.execute(tx);
+  return sql`pg_notify('events', ${JSON.stringify(ids.length > mostIds ? [] : ids)})`;
 }
 
 /** Tells in all processes, once the transaction has committed, that a delivery is due. */
