@@ -1,6 +1,7 @@
 // Sources against a server that misbehaves: every way to fail ends with its own code, and soon.
 
 import { createHash } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openTestEgress, problemOf } from './support/egress.ts';
 import { openHostileSource, openRawSource, picture } from './support/hostile.ts';
@@ -104,6 +105,16 @@ test.each([
 ])('%s times out when %s', { timeout: 5000 }, async (path) => {
   await using house = await openBoth({ limits: short });
   expect(await problemOf(() => house.get(path))).toMatchObject({ code: 'timeout', retryable: true });
+});
+
+test("what breaks while this process stands still is our own fault, and later silence the host's again", async () => {
+  await using house = await openBoth({ limits: short });
+  const broken = problemOf(() => house.get('/hang'));
+  await wait(50);
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2100);
+  expect(await broken).toMatchObject({ code: 'unavailable', facts: { host: house.source.host } });
+  expect((await problemOf(() => house.get('/status?code=404'))).code).toBe('not_found');
+  expect((await problemOf(() => house.get('/hang'))).code).toBe('timeout');
 });
 
 test('a drip below the rate floor is given up once its grace is over', async () => {

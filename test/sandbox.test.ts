@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startClock } from '../src/imaging/clock.ts';
 import { photo, sharpOf } from './support/pictures-made.ts';
 import { misbehaving, openStudio } from './support/pictures-sandbox.ts';
 
@@ -113,6 +114,17 @@ describe('a child', () => {
     }
     expect(seen.size).toBe(2);
   });
+});
+
+test('time that ran out while we stood still begins anew, and then ends as usual', async () => {
+  const late: string[] = [];
+  const clock = startClock({ stageMs: 200, totalMs: 5000 }, (what) => late.push(what));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2300);
+  await wait(50);
+  expect(late).toEqual([]);
+  await until(() => late.length > 0);
+  expect(late).toEqual(['one stage']);
+  clock.stop();
 });
 
 describe('the pool', () => {

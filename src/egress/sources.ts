@@ -5,7 +5,7 @@
 
 import type { Agent, Dispatcher } from 'undici';
 import type { Logger } from 'pino';
-import { Problem, problem, problemSaying } from '../problem.ts';
+import { Problem, problem, problemSaying, type Code } from '../problem.ts';
 import type { Guard } from './check.ts';
 import { judgeOf, openAgent } from './connect.ts';
 import { openDeadline } from './deadline.ts';
@@ -16,15 +16,19 @@ import { problemOfError, problemOfStatus } from './outcomes.ts';
 import type { Ourselves } from './ourselves.ts';
 import { discard, receive } from './receive.ts';
 import type { Resolve } from './resolve.ts';
+import { watchStalls } from './stalls.ts';
 
 type Parts = { guard: Guard; log: Logger; resolve: Resolve; userAgent: string; limits: Limits; ourselves: Ourselves };
 type Response = Dispatcher.ResponseData;
 
+/** What a host that has not changed looks like to a process that was away. */
+const mayBeOurs: readonly Code[] = ['timeout', 'connect_failed', 'dns_failure'];
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308];
 
 export function openSources(parts: Parts): Pick<Egress, 'fetch' | 'close'> {
   const { guard, limits, ourselves } = parts;
   const gate = openGate(() => limits.connections);
+  const stalls = watchStalls();
   const outside = openAgent({ ...parts, judge: judgeOf(parts, 'source'), keepsAlive: true });
   // Our own files: the address is the operator's setting, and only file routes lead here.
   const inside = openAgent({ ...parts, judge: { ...judgeOf(parts, 'source'), admits: () => true }, keepsAlive: true });
@@ -62,17 +66,20 @@ export function openSources(parts: Parts): Pick<Egress, 'fetch' | 'close'> {
       const url = guard.check(text, 'source');
       const permit = await gate.enter(signal);
       const deadline = openDeadline(limits.totalMs, signal);
+      const began = performance.now();
       try {
         return await follow(url, hop, deadline.signal);
       } catch (thrown) {
         signal?.throwIfAborted();
-        throw thrown;
+        if (!(thrown instanceof Problem) || !mayBeOurs.includes(thrown.code) || !stalls.since(began)) throw thrown;
+        throw problem('unavailable', {}, { host: url.host, cause: thrown });
       } finally {
         deadline.end();
         permit.release();
       }
     },
     async close() {
+      stalls.close();
       await Promise.all([outside.destroy(), inside.destroy()]);
     },
   };

@@ -11,7 +11,13 @@ export type Clock = {
   stop(): void;
 };
 
-/** Starts the first stage. `onLate` is called once, when a stage or the whole takes too long. */
+/** A timer that comes later than this found us away: stopped, or without a processor. */
+const awayMs = 2_000;
+
+/**
+ * Starts the first stage. `onLate` is called once, when a stage or the whole takes too long. A time that ran out while this
+ * process stood still begins anew: the child may have answered long ago, and its answer is read after the timers.
+ */
 export function startClock(limits: { stageMs: number; totalMs: number }, onLate: (what: string) => void): Clock {
   let { stageMs } = limits;
   let left = limits.totalMs;
@@ -21,7 +27,13 @@ export function startClock(limits: { stageMs: number; totalMs: number }, onLate:
   const arm = () => {
     since = performance.now();
     const ms = Math.min(stageMs, left);
-    timer = setTimeout(() => onLate(ms < stageMs ? 'the whole image' : 'one stage'), Math.max(0, ms));
+    timer = setTimeout(
+      () => {
+        if (performance.now() - since - ms > awayMs) arm();
+        else onLate(ms < stageMs ? 'the whole image' : 'one stage');
+      },
+      Math.max(0, ms),
+    );
   };
   const halt = (): number => {
     clearTimeout(timer);
