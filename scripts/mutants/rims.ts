@@ -16,7 +16,7 @@ export const rims: Mutant[] = [
   {
     name: 'a share for each batch where there are no keys',
     file: 'src/batches/share.ts',
-    find: "and o.owner <> '' ",
+    find: "l.owner <> '' and ",
     replace: '',
     tests: [{ file: fairness, name: 'share each thousand of settles evenly' }],
   },

@@ -16,15 +16,18 @@ export type Standing = { base: number; ahead: number; step: number; among: numbe
 
 /** A query for the one {@link Standing} of the batch; it reads the key's open batches by batches_open. */
 export function standing(batchId: string): RawBuilder<Standing> {
-  // Materialized: written into its users, the lane's start would be looked up once for each open batch of the key.
+  // Materialized: written into its users, the lane's start would be looked up once for each open batch of the key. Lateral:
+  // where there are no keys, the open batches are not read at all; in a join they are, and thousands may be open.
   return sql<Standing>`
     with l as materialized (
       select b.id, b.lane, b.owner, b.turn, ${laneStart} as start from batches b where b.id = ${batchId}
     ), key as (
-      select greatest(l.turn, l.start) as base, max(o.turn) as last, count(o.id) as others
-      from l left join batches o on o.lane = l.lane and o.owner = l.owner and o.owner <> '' and o.id <> l.id
-        and o.state in ('expanding', 'queued', 'running') and o.turn > l.start
-      group by 1
+      select greatest(l.turn, l.start) as base, o.last, o.others
+      from l cross join lateral (
+        select max(o.turn) as last, count(*) as others from batches o
+        where l.owner <> '' and o.lane = l.lane and o.owner = l.owner and o.id <> l.id
+          and o.state in ('expanding', 'queued', 'running') and o.turn > l.start
+      ) o
     ), apart as (
       select base, greatest(last - base, 0) as ahead, others * (others + 1) as step from key
     )
