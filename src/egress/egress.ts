@@ -25,8 +25,8 @@ export type Egress = {
   /**
    * GETs a source. Throws a Problem whose `facts` carry `host`, `httpStatus` and `retryAfterMs` where known:
    * timeout, dns_failure, connect_failed, rate_limited, server_error (retryable); unavailable (our own fault, as when this
-   * process stood still meanwhile); not_found, forbidden, http_status, empty_body, too_large, content_encoding, blocked_address, invalid_url, tls_failed, too_many_redirects,
-   * invalid_redirect (final).
+   * process stood still meanwhile); not_found, forbidden, http_status, empty_body, too_large, content_encoding,
+   * blocked_address, invalid_url, tls_failed, too_many_redirects, invalid_redirect (final).
    */
   fetch(url: string, options?: { signal?: AbortSignal; hop?: number }): Promise<Fetched>;
   /** POSTs to a webhook receiver; any answer is a Reply (3xx too, never followed), no answer is a Problem. */
